@@ -32,6 +32,7 @@ def write_cases(path, cases, **header):
 
 def write_tensors(path, tensors):
     save_file({k: v.detach().contiguous().clone() for k, v in tensors.items()}, FIXTURES / path)
+    (FIXTURES / path).chmod(0o644)  # the writer leaves the file private
 
 
 def unique(cases):
