@@ -6,6 +6,7 @@ state_dict and "input". A training case of BatchNorm2d sees three batches,
 """
 
 import math
+import warnings
 
 import torch
 from torch import nn
@@ -299,6 +300,8 @@ def the_rest():
 
 @torch.no_grad()
 def main():
+    # padding="same" with an even kernel is meant here, extra copy and all.
+    warnings.filterwarnings("ignore", message="Using padding='same'")
     for part in (convolutions, batch_norms, activations, max_pools, avg_pools,
                  adaptive_pools, linears, the_rest):
         before = len(cases)

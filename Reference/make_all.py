@@ -1,0 +1,28 @@
+"""Writes every fixture anew: python Reference/make_all.py"""
+
+import make_feature_maps
+import make_formula
+import make_init_stats
+import make_layers
+import make_logits
+import make_print
+import make_tensorops
+import make_tensors
+from common import FIXTURES, VERSION
+
+STEPS = [make_formula, make_print, make_tensors, make_layers, make_tensorops,
+         make_feature_maps, make_init_stats, make_logits]
+
+
+def main():
+    assert VERSION.startswith("2.15."), f"the fixtures are those of torch 2.15, not {VERSION}"
+    for step in STEPS:
+        print(f"{step.__name__}:")
+        step.main()
+    size = sum(f.stat().st_size for f in FIXTURES.rglob("*") if f.is_file())
+    print(f"{size:,} bytes in {FIXTURES.name}")
+    assert size < 4_000_000
+
+
+if __name__ == "__main__":
+    main()
