@@ -1,0 +1,73 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// Where `script/bootstrap` puts oneDNN when the system has none of version 3.
+/// Only a checkout that was bootstrapped so carries linker flags of its own.
+let engineFolder = Context.packageDirectory + "/.deps/onednn/lib"
+let engineFlags: [LinkerSetting] =
+  access(engineFolder, F_OK) == 0
+  ? [.unsafeFlags(["-L" + engineFolder, "-Xlinker", "-rpath", "-Xlinker", engineFolder])] : []
+
+enum Kind { case library, cLibrary, system, tool, support, tests }
+
+/// The rooms of the house: each may import those above it that it names.
+let rooms: [(name: String, kind: Kind, imports: [String])] = [
+  ("COneDNN", .system, []),
+  ("StrataKernels", .cLibrary, []),
+  ("StrataCore", .library, []),
+  ("StrataGraph", .library, ["StrataCore"]),
+  ("StrataPasses", .library, ["StrataCore", "StrataGraph"]),
+  ("StrataRuntime", .library, ["StrataCore", "StrataGraph", "StrataPasses"]),
+  (
+    "StrataOneDNN", .library,
+    ["StrataCore", "StrataGraph", "StrataPasses", "StrataRuntime", "COneDNN", "StrataKernels"]
+  ),
+  ("StrataNN", .library, ["StrataCore", "StrataGraph", "StrataRuntime"]),
+  ("StrataModels", .library, ["StrataCore", "StrataGraph", "StrataNN"]),
+  ("StrataFormats", .library, ["StrataCore", "StrataGraph"]),
+  ("StrataInspect", .library, ["StrataCore", "StrataGraph", "StrataRuntime", "StrataNN", "StrataModels"]),
+  (
+    "Strata", .library,
+    [
+      "StrataCore", "StrataGraph", "StrataPasses", "StrataRuntime", "StrataOneDNN", "StrataNN", "StrataModels",
+      "StrataFormats", "StrataInspect",
+    ]
+  ),
+  ("StrataCLI", .tool, ["Strata"]),
+  ("StrataTestSupport", .support, ["Strata"]),
+  ("CoreTests", .tests, ["StrataCore", "StrataTestSupport"]),
+  ("GraphTests", .tests, ["StrataCore", "StrataGraph", "StrataPasses", "StrataTestSupport"]),
+  ("FormatsTests", .tests, ["StrataCore", "StrataFormats", "StrataTestSupport"]),
+  ("EngineTests", .tests, ["Strata", "StrataTestSupport"]),
+  ("NetworkTests", .tests, ["Strata", "StrataTestSupport"]),
+  ("CommandTests", .tests, ["Strata", "StrataTestSupport"]),
+]
+
+let package = Package(
+  name: "Strata",
+  platforms: [.macOS(.v15)],
+  products: [
+    .library(name: "Strata", targets: ["Strata"]),
+    .executable(name: "strata", targets: ["StrataCLI"]),
+  ],
+  targets: rooms.map { room in
+    let imports = room.imports.map { Target.Dependency(stringLiteral: $0) }
+    switch room.kind {
+    case .system: return .systemLibrary(name: room.name)
+    case .cLibrary: return .target(name: room.name)
+    case .library:
+      return .target(
+        name: room.name, dependencies: imports,
+        linkerSettings: room.imports.contains("COneDNN") ? engineFlags : [])
+    case .tool: return .executableTarget(name: room.name, dependencies: imports)
+    case .support: return .target(name: room.name, dependencies: imports, path: "Tests/\(room.name)")
+    case .tests: return .testTarget(name: room.name, dependencies: imports)
+    }
+  }
+)

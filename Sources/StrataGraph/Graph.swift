@@ -1,0 +1,109 @@
+import StrataCore
+
+/// A program: operations in an order in which each follows its operands. Immutable once built.
+public struct Graph: Sendable {
+  /// The operations; operands lie before their users.
+  public var nodes: [Node]
+  /// The values that were asked for.
+  public var outputs: [NodeID]
+  /// New values of variables, which every pass keeps: running statistics, optimiser state, parameters.
+  public var stateUpdates: [NodeID]
+
+  /// Creates a graph.
+  public init(nodes: [Node] = [], outputs: [NodeID] = [], stateUpdates: [NodeID] = []) {
+    self.nodes = nodes
+    self.outputs = outputs
+    self.stateUpdates = stateUpdates
+  }
+
+  public subscript(id: NodeID) -> Node {
+    get { nodes[id.index] }
+    set { nodes[id.index] = newValue }
+  }
+
+  /// All values that must exist after a run: outputs, then state updates.
+  public var results: [NodeID] { outputs + stateUpdates }
+
+  /// The node's operands' types.
+  public func operandTypes(_ node: Node) -> [TensorType] { node.operands.map { self[$0].type } }
+
+  /// How many times each node's value is read: by nodes, or as a result.
+  public func useCounts() -> [Int] {
+    var counts = [Int](repeating: 0, count: nodes.count)
+    for node in nodes { for operand in node.operands { counts[operand.index] += 1 } }
+    for result in results { counts[result.index] += 1 }
+    return counts
+  }
+
+  /// Appends a node of known operands and infers its type.
+  public mutating func append(
+    _ op: Op, _ operands: [NodeID], origin: ModuleOrigin = .none
+  ) throws(StrataError) -> NodeID {
+    let type = try op.resultType(operands.map { self[$0].type })
+    nodes.append(Node(op: op, operands: operands, type: type, origin: origin))
+    return NodeID(nodes.count - 1)
+  }
+}
+
+extension Graph: CustomStringConvertible {
+  /// One line a node: `%3 float32[1, 64, 56, 56] = conv2d(…)(%0, %1)  layer1.0.conv1 (Conv2d)`.
+  public var description: String {
+    var lines = nodes.enumerated().map { index, node in
+      let operands = node.operands.map(\.description).joined(separator: ", ")
+      let label = node.origin.label
+      return "%\(index) \(node.type) = \(node.op)(\(operands))" + (label.isEmpty ? "" : "  \(label)")
+    }
+    lines.append("return " + outputs.map(\.description).joined(separator: ", "))
+    if !stateUpdates.isEmpty {
+      lines.append("update " + stateUpdates.map(\.description).joined(separator: ", "))
+    }
+    return lines.joined(separator: "\n")
+  }
+}
+
+extension Graph {
+  /// Checks what every pass must keep: operands before users, types as the rules give them, results in range.
+  public func verify() throws(StrataError) {
+    for (index, node) in nodes.enumerated() {
+      for operand in node.operands where operand.index >= index {
+        throw StrataError(.engine, "node %\(index) reads \(operand), which does not lie before it")
+      }
+      if node.op.leafSlot != nil { continue }
+      let expected = try node.op.resultType(operandTypes(node))
+      guard expected == node.type else {
+        throw StrataError(.engine, "node %\(index) is marked \(node.type), but its operation gives \(expected)")
+      }
+    }
+    for result in results where result.index >= nodes.count {
+      throw StrataError(.engine, "the result \(result) does not exist")
+    }
+  }
+
+  /// What tells plans apart: operations, operands and types, but neither values nor module names.
+  public var structuralKey: StructuralKey { StructuralKey(self) }
+}
+
+/// The identity of a graph's structure, hashed once.
+public struct StructuralKey: Hashable, Sendable {
+  private let nodes: [Node]
+  private let outputs: [NodeID]
+  private let stateUpdates: [NodeID]
+  private let digest: Int
+
+  init(_ graph: Graph) {
+    nodes = graph.nodes.map { Node(op: $0.op, operands: $0.operands, type: $0.type) }
+    outputs = graph.outputs
+    stateUpdates = graph.stateUpdates
+    var hasher = Hasher()
+    hasher.combine(nodes)
+    hasher.combine(outputs)
+    hasher.combine(stateUpdates)
+    digest = hasher.finalize()
+  }
+
+  public func hash(into hasher: inout Hasher) { hasher.combine(digest) }
+
+  public static func == (a: StructuralKey, b: StructuralKey) -> Bool {
+    a.digest == b.digest && a.nodes == b.nodes && a.outputs == b.outputs && a.stateUpdates == b.stateUpdates
+  }
+}
