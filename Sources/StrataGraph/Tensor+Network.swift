@@ -97,13 +97,13 @@ extension Tensor {
   /// Merges the axes from `start` to `end`, both included, into one (`torch.flatten`).
   public func flatten(start: Int = 0, end: Int = -1) -> Tensor {
     guard error == nil else { return self }
+    guard rank > 0 else { return Tensor.apply(.reshape([1]), [self]) }
     guard let first = shape.axis(start), let last = shape.axis(end) else {
       return .mistake("\(shape) has no axis \(shape.axis(start) == nil ? start : end)")
     }
     guard first <= last else { return .mistake("cannot flatten from axis \(start) back to axis \(end)") }
-    guard rank > 0 else { return Tensor.apply(.reshape([1]), [self]) }
     let merged = shape[first...last].reduce(1, *)
-    return Tensor.apply(.reshape(Shape(shape[..<first] + [merged] + shape[(last + 1)...])), [self])
+    return reshape(shape.prefix(first) + [merged] + shape.dropFirst(last + 1))
   }
 }
 
