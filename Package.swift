@@ -23,7 +23,7 @@ let rooms: [(name: String, kind: Kind, imports: [String])] = [
   ("StrataCore", .library, []),
   ("StrataGraph", .library, ["StrataCore"]),
   ("StrataPasses", .library, ["StrataCore", "StrataGraph"]),
-  ("StrataRuntime", .library, ["StrataCore", "StrataGraph", "StrataPasses"]),
+  ("StrataRuntime", .library, ["StrataCore", "StrataGraph", "StrataPasses", "StrataKernels"]),
   (
     "StrataOneDNN", .library,
     ["StrataCore", "StrataGraph", "StrataPasses", "StrataRuntime", "COneDNN", "StrataKernels"]

@@ -5,6 +5,8 @@ import Synchronization
 ///
 /// Nothing is allocated until the value is asked for: construction keeps a recipe.
 public final class Variable: Sendable {
+  /// Tells this variable from all others of the process, also from those that are gone.
+  public let id: UInt64
   /// The shape and element type, which never change.
   public let type: TensorType
 
@@ -15,9 +17,11 @@ public final class Variable: Sendable {
     var version: UInt64 = 0
   }
   private let state: Mutex<State>
+  private static let lastID = Atomic<UInt64>(0)
 
   /// Creates a variable whose first value `recipe` makes when it is needed.
   public init(_ shape: Shape, _ dtype: DType = .float32, recipe: @escaping @Sendable () -> HostTensor) {
+    id = Variable.lastID.add(1, ordering: .relaxed).newValue
     type = TensorType(shape, dtype)
     state = Mutex(State(recipe: recipe))
   }

@@ -1,0 +1,108 @@
+import COneDNN
+import StrataCore
+import StrataGraph
+import StrataKernels
+import StrataPasses
+import StrataRuntime
+import Synchronization
+
+/// A program with the memory that its runs share: prepared weights and a pool of workspaces.
+final class OneDNNExecutable: Executable {
+  let program: Program
+  private let memory: MemoryPlan
+  private let threads: Int
+  /// The leaves that prepared values come from.
+  private let preparedLeaves: [Int]
+  /// The prepared slots that main steps read.
+  private let keptSlots: Set<SlotID>
+  private let pool = Mutex<[Workspace]>([])
+  private let prepared = Mutex<[Prepared]>([])
+
+  /// Sets of prepared values kept at once: one for each model of the same structure in use.
+  private static let preparedCapacity = 4
+
+  init(_ plan: Plan, threads: Int) throws(StrataError) {
+    strata_set_threads(Int32(threads))
+    let program = try Lowering.lower(plan)
+    self.program = program
+    self.threads = threads
+    memory = MemoryPlan(program.storages.map { MemoryPlan.Request(size: $0.byteCount, first: $0.first, last: $0.last) })
+    var leaves: Set<Int> = []
+    for step in program.preparation {
+      for slot in step.action.slots {
+        if case .leaf(let leaf) = program.slots[slot].home { leaves.insert(leaf) }
+      }
+    }
+    preparedLeaves = leaves.sorted()
+    var kept: Set<SlotID> = []
+    for step in program.steps {
+      for slot in step.action.slots {
+        if case .prepared = program.slots[slot].home { kept.insert(program.owners[slot] ?? slot) }
+      }
+    }
+    keptSlots = kept
+  }
+
+  /// Bytes of one run's workspace.
+  var workspaceByteCount: Int { memory.byteCount }
+
+  func run(_ leaves: [LeafValue]) throws(StrataError) -> [HostTensor] {
+    strata_set_threads(Int32(threads))
+    let prepared = try preparedValues(leaves)
+    let workspace = try idleWorkspace()
+    defer { pool.withLock { $0.append(workspace) } }
+    var results: [HostTensor] = []
+    for (index, type) in program.results.enumerated() {
+      if let leaf = program.passedThrough[index] {
+        results.append(leaves[leaf].value)
+      } else {
+        results.append(
+          HostTensor(dtype: type.dtype, shape: type.shape, buffer: Buffer(byteCount: type.byteCount)))
+      }
+    }
+    try workspace.bind(leaves: leaves, prepared: prepared, results: results)
+    for (index, step) in program.steps.enumerated() { try workspace.perform(step, main: index) }
+    return results
+  }
+
+  private func idleWorkspace() throws(StrataError) -> Workspace {
+    if let idle = pool.withLock({ $0.popLast() }) { return idle }
+    return try Workspace(program, memory)
+  }
+
+  /// Values that depend on variables alone: those made before where no variable has changed since.
+  private func preparedValues(_ leaves: [LeafValue]) throws(StrataError) -> Prepared {
+    let identities = preparedLeaves.map { leaves[$0].identity }
+    if program.preparation.isEmpty { return Prepared(identities: identities, buffers: [:]) }
+    let known = prepared.withLock { entries in entries.first { $0.identities == identities } }
+    if let known { return known }
+    var buffers: [SlotID: Buffer] = [:]
+    for (index, slot) in program.slots.enumerated() {
+      if case .prepared = slot.home, program.owners[index] == nil { buffers[index] = Buffer(byteCount: slot.byteCount) }
+    }
+    let all = Prepared(identities: identities, buffers: buffers)
+    let workspace = try Workspace(program, MemoryPlan([]))
+    try workspace.bind(leaves: leaves, prepared: all, results: [])
+    for step in program.preparation { try workspace.perform(step, main: nil) }
+    let made = Prepared(identities: identities, buffers: buffers.filter { keptSlots.contains($0.key) })
+    prepared.withLock { entries in
+      // Values of the same variables with older numbers will not be asked for again.
+      let variables = identities.map { $0?.variable }
+      entries.removeAll { $0.identities.map { $0?.variable } == variables }
+      if entries.count >= OneDNNExecutable.preparedCapacity { entries.removeFirst() }
+      entries.append(made)
+    }
+    return made
+  }
+}
+
+/// The memory of values that depend on variables alone.
+final class Prepared: Sendable {
+  let identities: [VariableIdentity?]
+  let buffers: [SlotID: Buffer]
+
+  init(identities: [VariableIdentity?], buffers: [SlotID: Buffer]) {
+    self.identities = identities
+    self.buffers = buffers
+  }
+}

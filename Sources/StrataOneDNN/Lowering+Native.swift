@@ -1,0 +1,346 @@
+import COneDNN
+import StrataCore
+import StrataGraph
+import StrataPasses
+
+extension Lowering {
+  /// Lowers a node of 32-bit floats to oneDNN, or returns nil where the reference kernels serve it.
+  mutating func lowerNatively(_ node: Node) throws(StrataError) -> SlotID? {
+    switch node.op {
+    case .conv2d(let settings, let epilogue): try lowerConvolution(node, settings, epilogue)
+    case .linear(let hasBias, let epilogue): try lowerLinear(node, hasBias: hasBias, epilogue)
+    case .matmul: try lowerMatmul(node)
+    case .maxPool2d(let pooling): try lowerPooling(node, pooling, dnnl_pooling_max)
+    case .averagePool2d(let pooling): try lowerAveragePooling(node, pooling)
+    case .adaptiveAveragePool2d(let size): try lowerAdaptivePooling(node, size)
+    case .batchNorm(let epsilon, let isAffine): try lowerBatchNorm(node, epsilon: epsilon, isAffine: isAffine)
+    case .activation(let kind): try lowerEltwise(node, Eltwise(kind))
+    case .unary(let function):
+      if let function = Eltwise(function) { try lowerEltwise(node, function) } else { nil }
+    case .binary(let function):
+      if let algorithm = function.algorithm { try lowerBinary(node, algorithm) } else { nil }
+    case .softmax(let axis, let logarithm):
+      try lowerSoftmax(node, axis: axis, logarithm ? dnnl_softmax_log : dnnl_softmax_accurate)
+    case .concatenate(let axis): try lowerConcatenation(node, axis: axis)
+    case .input, .variable, .full, .clamp, .select, .cast, .reduce, .argReduce, .topK, .reshape, .permute,
+      .broadcast, .slice, .pad, .indexSelect, .batchMoments, .dropout:
+      nil
+    }
+  }
+
+  // MARK: Convolution
+
+  private mutating func lowerConvolution(
+    _ node: Node, _ settings: Convolution, _ epilogue: Epilogue
+  ) throws(StrataError) -> SlotID {
+    let source = slot(of: node.operands[0])
+    let sourceShape = program.slots[source].type.shape
+    var weights = try plainSlot(of: node.operands[1])
+    let shape = program.slots[weights].type.shape
+    var weightShape = shape
+    if settings.groups > 1 {
+      weightShape = [settings.groups, shape[0] / settings.groups, shape[1], shape[2], shape[3]]
+      weights = makeAlias(
+        of: weights, TensorType(weightShape, .float32), try Layout.plain(weightShape), constant: node.operands[1])
+    }
+    let output = node.type.shape
+    let wanted = (
+      source: try Layout.any(sourceShape), weights: try Layout.any(weightShape), output: try Layout.any(output)
+    )
+    let bias = settings.hasBias ? try plainSlot(of: node.operands[2]) : nil
+    let biasLayout = bias.flatMap { program.slots[$0].layout }
+    var operations: [Attributes.PostOperation] = epilogue.addsResidual ? [.sum] : []
+    if let activation = epilogue.activation { operations.append(.eltwise(Eltwise(activation))) }
+    let attributes = try Attributes(operations)
+    let primitive = try Primitive("a convolution of \(sourceShape) to \(output)") { description, engine in
+      dnnl_convolution_forward_primitive_desc_create(
+        &description, engine, dnnl_forward_inference, dnnl_convolution_direct, wanted.source.handle,
+        wanted.weights.handle, biasLayout?.handle, wanted.output.handle, settings.stride.dims,
+        IntPair(settings.dilation.height - 1, settings.dilation.width - 1).dims, settings.padding.dims,
+        windowRemainder(sourceShape, shape, settings, output).dims, attributes.handle)
+    }
+    let sourceLayout = try primitive.layout(dnnl_query_src_md, dims: sourceShape.sizes)
+    let weightLayout = try primitive.layout(dnnl_query_weights_md, dims: weightShape.sizes)
+    let outputLayout = try primitive.layout(dnnl_query_dst_md, dims: output.sizes)
+    let input = try reorder(source, to: sourceLayout)
+    let kernel = try reorder(weights, to: weightLayout)
+    let result =
+      epilogue.addsResidual
+      ? try residualTarget(node, outputLayout, readAlso: input) : makeSlot(node.type, outputLayout)
+    var arguments = [
+      (argument: DNNL_ARG_SRC, slot: input), (argument: DNNL_ARG_WEIGHTS, slot: kernel),
+      (argument: DNNL_ARG_DST, slot: result),
+    ]
+    if let bias { arguments.append((argument: DNNL_ARG_BIAS, slot: bias)) }
+    try append(primitive, arguments)
+    return result
+  }
+
+  /// The padding at the bottom and right that gives the output its size; less than at the top where windows
+  /// do not reach the border.
+  private func windowRemainder(
+    _ image: Shape, _ kernel: Shape, _ settings: Convolution, _ output: Shape
+  ) -> IntPair {
+    func remainder(_ size: Int, _ kernel: Int, _ count: Int, _ stride: Int, _ padding: Int, _ dilation: Int) -> Int {
+      (count - 1) * stride + dilation * (kernel - 1) + 1 - size - padding
+    }
+    return IntPair(
+      remainder(
+        image[2], kernel[2], output[2], settings.stride.height, settings.padding.height, settings.dilation.height),
+      remainder(
+        image[3], kernel[3], output[3], settings.stride.width, settings.padding.width, settings.dilation.width))
+  }
+
+  /// The memory that holds the residual, to which a primitive adds its result: the residual's own where nobody
+  /// reads it afterwards, else a copy.
+  private mutating func residualTarget(
+    _ node: Node, _ layout: Layout, readAlso input: SlotID
+  ) throws(StrataError) -> SlotID {
+    let id = node.operands[node.operands.count - 1]
+    let residual = slot(of: id)
+    let own = program.slots[residual]
+    if case .workspace(let storage) = own.home, plan.lastUse[id.index] == self.node, let ownLayout = own.layout,
+      ownLayout == layout, storage != self.storage(of: input), !isShared(storage, besides: residual)
+    {
+      return makeAlias(of: residual, node.type, layout)
+    }
+    return try copied(residual, to: layout)
+  }
+
+  private func storage(of slot: SlotID) -> Int? {
+    if case .workspace(let storage) = program.slots[slot].home { storage } else { nil }
+  }
+
+  private func isShared(_ storage: Int, besides slot: SlotID) -> Bool {
+    for (index, other) in program.slots.enumerated() where index != slot {
+      if case .workspace(storage) = other.home { return true }
+    }
+    return false
+  }
+
+  // MARK: Matrix products
+
+  private mutating func lowerLinear(
+    _ node: Node, hasBias: Bool, _ epilogue: Epilogue
+  ) throws(StrataError) -> SlotID {
+    let weights = try plainSlot(of: node.operands[1])
+    let shape = program.slots[weights].type.shape
+    let rows = node.type.shape.elementCount / shape[0]
+    let source = try plainView(of: node.operands[0], as: [rows, shape[1]])
+    let bias = hasBias ? try plainSlot(of: node.operands[2]) : nil
+    let biasLayout = bias.flatMap { program.slots[$0].layout }
+    let matrix = TensorType([rows, shape[0]], .float32)
+    let layout = try Layout.plain(matrix.shape)
+    var operations: [Attributes.PostOperation] = epilogue.addsResidual ? [.add(layout)] : []
+    if let activation = epilogue.activation { operations.append(.eltwise(Eltwise(activation))) }
+    let attributes = try Attributes(operations)
+    let layouts = (source: try Layout.plain([rows, shape[1]]), weights: try Layout.plain(shape))
+    let primitive = try Primitive("a linear layer of \(shape)") { description, engine in
+      dnnl_inner_product_forward_primitive_desc_create(
+        &description, engine, dnnl_forward_inference, layouts.source.handle, layouts.weights.handle,
+        biasLayout?.handle, layout.handle, attributes.handle)
+    }
+    let result = makeSlot(matrix, layout)
+    var arguments = [
+      (argument: DNNL_ARG_SRC, slot: source), (argument: DNNL_ARG_WEIGHTS, slot: weights),
+      (argument: DNNL_ARG_DST, slot: result),
+    ]
+    if let bias { arguments.append((argument: DNNL_ARG_BIAS, slot: bias)) }
+    if epilogue.addsResidual, let residual = node.operands.last {
+      let view = try plainView(of: residual, as: matrix.shape)
+      arguments.append((argument: DNNL_ARG_ATTR_MULTIPLE_POST_OP_BASE | DNNL_ARG_SRC_1, slot: view))
+    }
+    try append(primitive, arguments)
+    if node.type.shape == matrix.shape { return result }
+    return makeAlias(of: result, node.type, try Layout.plain(node.type.shape), constant: nil)
+  }
+
+  /// A row-major value under another shape of as many elements.
+  private mutating func plainView(of id: NodeID, as shape: Shape) throws(StrataError) -> SlotID {
+    let slot = try plainSlot(of: id)
+    if program.slots[slot].type.shape == shape { return slot }
+    return makeAlias(of: slot, TensorType(shape, .float32), try Layout.plain(shape), constant: id)
+  }
+
+  private mutating func lowerMatmul(_ node: Node) throws(StrataError) -> SlotID? {
+    let shapes = plan.graph.operandTypes(node).map(\.shape)
+    guard shapes.allSatisfy({ $0.rank >= 2 }) else { return nil }
+    let rank = node.type.shape.rank
+    var slots: [SlotID] = []
+    for (operand, shape) in zip(node.operands, shapes) {
+      slots.append(
+        try plainView(of: operand, as: Shape(Array(repeating: 1, count: rank - shape.rank) + shape.sizes)))
+    }
+    let layouts = slots.compactMap { program.slots[$0].layout }
+    let output = try Layout.plain(node.type.shape)
+    let attributes = try Attributes()
+    let primitive = try Primitive("a matrix product of \(shapes[0]) and \(shapes[1])") { description, engine in
+      dnnl_matmul_primitive_desc_create(
+        &description, engine, layouts[0].handle, layouts[1].handle, nil, output.handle, attributes.handle)
+    }
+    let result = makeSlot(node.type, output)
+    try append(
+      primitive,
+      [
+        (argument: DNNL_ARG_SRC, slot: slots[0]), (argument: DNNL_ARG_WEIGHTS, slot: slots[1]),
+        (argument: DNNL_ARG_DST, slot: result),
+      ])
+    return result
+  }
+
+  // MARK: Pooling
+
+  private mutating func lowerPooling(
+    _ node: Node, _ pooling: Pooling, _ algorithm: dnnl_alg_kind_t
+  ) throws(StrataError) -> SlotID {
+    let source = slot(of: node.operands[0])
+    let image = program.slots[source].type.shape
+    let output = node.type.shape
+    let overhang = IntPair(
+      (output[2] - 1) * pooling.stride.height + pooling.dilation.height * (pooling.kernel.height - 1) + 1 - image[2]
+        - pooling.padding.height,
+      (output[3] - 1) * pooling.stride.width + pooling.dilation.width * (pooling.kernel.width - 1) + 1 - image[3]
+        - pooling.padding.width)
+    let sourceLayout = try layout(of: source)
+    let wanted = try Layout.any(output)
+    let attributes = try Attributes()
+    let primitive = try Primitive("pooling of \(image) to \(output)") { description, engine in
+      dnnl_pooling_forward_primitive_desc_create(
+        &description, engine, dnnl_forward_inference, algorithm, sourceLayout.handle, wanted.handle,
+        pooling.stride.dims, pooling.kernel.dims,
+        IntPair(pooling.dilation.height - 1, pooling.dilation.width - 1).dims, pooling.padding.dims, overhang.dims,
+        attributes.handle)
+    }
+    let result = makeSlot(node.type, try primitive.layout(dnnl_query_dst_md, dims: output.sizes))
+    try append(primitive, [(argument: DNNL_ARG_SRC, slot: source), (argument: DNNL_ARG_DST, slot: result)])
+    return result
+  }
+
+  private mutating func lowerAveragePooling(_ node: Node, _ pooling: Pooling) throws(StrataError) -> SlotID? {
+    // oneDNN divides differently where a window hangs over the padded border, and knows no other divisor.
+    guard pooling.divisor == nil, !pooling.roundsUp else { return nil }
+    return try lowerPooling(
+      node, pooling, pooling.countsPadding ? dnnl_pooling_avg_include_padding : dnnl_pooling_avg_exclude_padding)
+  }
+
+  private mutating func lowerAdaptivePooling(_ node: Node, _ size: IntPair) throws(StrataError) -> SlotID? {
+    let image = plan.graph[node.operands[0]].type.shape
+    guard image[2] % size.height == 0, image[3] % size.width == 0 else { return nil }
+    let window = IntPair(image[2] / size.height, image[3] / size.width)
+    return try lowerPooling(node, Pooling(kernel: window), dnnl_pooling_avg_exclude_padding)
+  }
+
+  // MARK: Element by element
+
+  func layout(of slot: SlotID) throws(StrataError) -> Layout {
+    guard let layout = program.slots[slot].layout else {
+      throw StrataError(.engine, "a value of \(program.slots[slot].type) has no layout")
+    }
+    return layout
+  }
+
+  private mutating func lowerEltwise(_ node: Node, _ function: Eltwise) throws(StrataError) -> SlotID {
+    let source = slot(of: node.operands[0])
+    let layout = try layout(of: source)
+    let attributes = try Attributes()
+    let primitive = try Primitive("an activation of \(node.type)") { description, engine in
+      dnnl_eltwise_forward_primitive_desc_create(
+        &description, engine, dnnl_forward_inference, function.kind, layout.handle, layout.handle, function.alpha,
+        function.beta, attributes.handle)
+    }
+    let result = makeSlot(node.type, layout)
+    try append(primitive, [(argument: DNNL_ARG_SRC, slot: source), (argument: DNNL_ARG_DST, slot: result)])
+    return result
+  }
+
+  private mutating func lowerBinary(_ node: Node, _ algorithm: dnnl_alg_kind_t) throws(StrataError) -> SlotID? {
+    let shapes = plan.graph.operandTypes(node).map(\.shape)
+    guard shapes[0] == node.type.shape else { return nil }
+    let first = slot(of: node.operands[0])
+    let layout = try layout(of: first)
+    let second: SlotID
+    if shapes[1] == shapes[0] {
+      second = try reorder(slot(of: node.operands[1]), to: layout)
+    } else {
+      let padded = Shape(Array(repeating: 1, count: node.type.shape.rank - shapes[1].rank) + shapes[1].sizes)
+      second = try plainView(of: node.operands[1], as: padded)
+    }
+    let secondLayout = try self.layout(of: second)
+    let attributes = try Attributes()
+    let primitive = try Primitive("arithmetic on \(node.type)") { description, engine in
+      dnnl_binary_primitive_desc_create(
+        &description, engine, algorithm, layout.handle, secondLayout.handle, layout.handle, attributes.handle)
+    }
+    let result = makeSlot(node.type, layout)
+    try append(
+      primitive,
+      [
+        (argument: DNNL_ARG_SRC_0, slot: first), (argument: DNNL_ARG_SRC_1, slot: second),
+        (argument: DNNL_ARG_DST, slot: result),
+      ])
+    return result
+  }
+
+  private mutating func lowerSoftmax(
+    _ node: Node, axis: Int, _ algorithm: dnnl_alg_kind_t
+  ) throws(StrataError) -> SlotID {
+    let source = try plainSlot(of: node.operands[0])
+    let layout = try layout(of: source)
+    let attributes = try Attributes()
+    let primitive = try Primitive("a softmax of \(node.type)") { description, engine in
+      dnnl_softmax_forward_primitive_desc_create(
+        &description, engine, dnnl_forward_inference, algorithm, layout.handle, layout.handle, Int32(axis),
+        attributes.handle)
+    }
+    let result = makeSlot(node.type, layout)
+    try append(primitive, [(argument: DNNL_ARG_SRC, slot: source), (argument: DNNL_ARG_DST, slot: result)])
+    return result
+  }
+
+  private mutating func lowerConcatenation(_ node: Node, axis: Int) throws(StrataError) -> SlotID {
+    let sources = node.operands.map(slot(of:))
+    var layouts: [Layout] = []
+    for source in sources { layouts.append(try layout(of: source)) }
+    let attributes = try Attributes()
+    let primitive = try Primitive("a concatenation to \(node.type)") { description, engine in
+      let handles: [const_dnnl_memory_desc_t?] = layouts.map(\.handle)
+      return dnnl_concat_primitive_desc_create(
+        &description, engine, nil, Int32(handles.count), Int32(axis), handles, attributes.handle)
+    }
+    let result = makeSlot(node.type, try primitive.layout(dnnl_query_dst_md, dims: node.type.shape.sizes))
+    var arguments = [(argument: DNNL_ARG_DST, slot: result)]
+    for (index, source) in sources.enumerated() {
+      arguments.append((argument: DNNL_ARG_MULTIPLE_SRC + Int32(index), slot: source))
+    }
+    try append(primitive, arguments)
+    return result
+  }
+
+  private mutating func lowerBatchNorm(
+    _ node: Node, epsilon: Double, isAffine: Bool
+  ) throws(StrataError) -> SlotID {
+    let source = slot(of: node.operands[0])
+    let layout = try layout(of: source)
+    var flags = dnnl_use_global_stats.rawValue
+    if isAffine { flags |= dnnl_use_scale.rawValue | dnnl_use_shift.rawValue }
+    let attributes = try Attributes()
+    let primitive = try Primitive("batch norm of \(node.type)") { description, engine in
+      dnnl_batch_normalization_forward_primitive_desc_create(
+        &description, engine, dnnl_forward_inference, layout.handle, layout.handle, Float(epsilon), flags,
+        attributes.handle)
+    }
+    let result = makeSlot(node.type, layout)
+    let names = [DNNL_ARG_MEAN, DNNL_ARG_VARIANCE, DNNL_ARG_SCALE, DNNL_ARG_SHIFT]
+    var arguments = [(argument: DNNL_ARG_SRC, slot: source), (argument: DNNL_ARG_DST, slot: result)]
+    for (name, operand) in zip(names, node.operands.dropFirst()) {
+      arguments.append((argument: name, slot: try plainSlot(of: operand)))
+    }
+    try append(primitive, arguments)
+    return result
+  }
+}
+
+extension IntPair {
+  /// The two numbers in oneDNN's order.
+  fileprivate var dims: [Int64] { [Int64(height), Int64(width)] }
+}

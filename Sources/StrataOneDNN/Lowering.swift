@@ -1,0 +1,232 @@
+import COneDNN
+import StrataCore
+import StrataGraph
+import StrataPasses
+
+/// Turns a plan into a program: chooses primitives, lets them choose layouts, and carries those layouts from
+/// operation to operation. Values are reordered only where the next operation wants another layout.
+struct Lowering {
+  let plan: Plan
+  var program = Program()
+  /// The slot that holds each node's value.
+  var slots: [SlotID?]
+  /// Reordered copies of slots, so that none is made twice.
+  private var reordered: [SlotID: [SlotID]] = [:]
+  /// The node that is being lowered.
+  var node = 0
+
+  init(_ plan: Plan) {
+    self.plan = plan
+    slots = Array(repeating: nil, count: plan.graph.nodes.count)
+  }
+
+  static func lower(_ plan: Plan) throws(StrataError) -> Program {
+    var lowering = Lowering(plan)
+    for index in plan.graph.nodes.indices {
+      lowering.node = index
+      try lowering.lowerNode()
+    }
+    try lowering.finishResults()
+    return lowering.program
+  }
+
+  var isPreparing: Bool { plan.isConstant[node] }
+  var current: Node { plan.graph.nodes[node] }
+
+  func slot(of id: NodeID) -> SlotID {
+    guard let slot = slots[id.index] else { preconditionFailure("\(id) is read before it is computed") }
+    return slot
+  }
+
+  // MARK: Slots
+
+  /// A new place for a value of the current node.
+  mutating func makeSlot(_ type: TensorType, _ layout: Layout?, byteCount: Int? = nil) -> SlotID {
+    let size = byteCount ?? layout?.byteCount ?? type.byteCount
+    let home: Slot.Home
+    if isPreparing {
+      home = .prepared
+    } else {
+      program.storages.append((byteCount: size, first: program.steps.count, last: program.steps.count))
+      home = .workspace(storage: program.storages.count - 1)
+    }
+    program.slots.append(Slot(home: home, type: type, layout: layout, byteCount: size))
+    return program.slots.count - 1
+  }
+
+  /// A second view of a slot's memory; `constant` names the node whose constant value it may be.
+  mutating func makeAlias(
+    of slot: SlotID, _ type: TensorType, _ layout: Layout?, constant: NodeID? = nil
+  ) -> SlotID {
+    let original = program.slots[slot]
+    let alias = program.slots.count
+    program.slots.append(Slot(home: original.home, type: type, layout: layout, byteCount: original.byteCount))
+    if case .prepared = original.home { program.owners[alias] = program.owners[slot] ?? slot }
+    if let constant, plan.isConstant[constant.index] { constants[alias] = constant.index }
+    return alias
+  }
+
+  /// Appends a step and extends the lives of the storages it touches.
+  mutating func append(_ action: Step.Action) {
+    let step = Step(action: action, node: node)
+    if isPreparing {
+      program.preparation.append(step)
+      return
+    }
+    for slot in action.slots {
+      guard case .workspace(let storage) = program.slots[slot].home else { continue }
+      program.storages[storage].last = program.steps.count
+    }
+    program.steps.append(step)
+  }
+
+  /// Appends a primitive, with scratch memory where it wants some.
+  mutating func append(_ primitive: Primitive, _ arguments: [(argument: Int32, slot: SlotID)]) throws(StrataError) {
+    var arguments = arguments
+    let scratch = primitive.scratchByteCount
+    if scratch > 0 {
+      let layout = try primitive.scratchLayout()
+      let slot = makeSlot(TensorType([scratch], .uint8), layout, byteCount: scratch)
+      arguments.append((argument: DNNL_ARG_SCRATCHPAD, slot: slot))
+    }
+    append(.primitive(primitive, arguments))
+  }
+
+  /// The value of `slot` in `layout`, reordered where it has another.
+  mutating func reorder(_ slot: SlotID, to layout: Layout) throws(StrataError) -> SlotID {
+    guard let own = program.slots[slot].layout else {
+      throw StrataError(.engine, "a value of \(program.slots[slot].type) has no layout to change")
+    }
+    if own == layout { return slot }
+    for copy in reordered[slot] ?? [] {
+      if let known = program.slots[copy].layout, known == layout { return copy }
+    }
+    let copy = try copied(slot, to: layout)
+    reordered[slot, default: []].append(copy)
+    return copy
+  }
+
+  /// A fresh copy of `slot` in `layout`, which may be its own.
+  mutating func copied(_ slot: SlotID, to layout: Layout) throws(StrataError) -> SlotID {
+    // A constant's copy is made once, whoever asks for it.
+    let node = self.node
+    if let origin = constantNode(of: slot) { self.node = origin }
+    defer { self.node = node }
+    let source = program.slots[slot]
+    let target = makeSlot(source.type, layout)
+    let attributes = try Attributes()
+    let primitive = try Primitive("a reorder of \(source.type)") { description, engine in
+      dnnl_reorder_primitive_desc_create(
+        &description, source.layout?.handle, engine, layout.handle, engine, attributes.handle)
+    }
+    if isPreparing { constants[target] = self.node }
+    try append(primitive, [(argument: DNNL_ARG_FROM, slot: slot), (argument: DNNL_ARG_TO, slot: target)])
+    return target
+  }
+
+  /// The node of a variable or of something computed from variables alone that lives in `slot`.
+  private func constantNode(of slot: SlotID) -> Int? {
+    switch program.slots[slot].home {
+    case .prepared, .leaf: constants[slot]
+    case .workspace, .result: nil
+    }
+  }
+  /// The constant node whose value a slot holds.
+  private var constants: [SlotID: Int] = [:]
+
+  /// The value of a node in row-major order.
+  mutating func plainSlot(of id: NodeID) throws(StrataError) -> SlotID {
+    let slot = slot(of: id)
+    guard program.slots[slot].layout != nil else { return slot }
+    return try reorder(slot, to: try Layout.plain(program.slots[slot].type.shape))
+  }
+
+  /// Whether a value is in row-major order.
+  func isPlain(_ slot: SlotID) throws(StrataError) -> Bool {
+    guard let layout = program.slots[slot].layout else { return true }
+    return layout == (try Layout.plain(program.slots[slot].type.shape))
+  }
+
+  // MARK: Nodes
+
+  /// Whether oneDNN can see a value: 32-bit floats, not empty, not more axes than it knows.
+  static func isNative(_ type: TensorType) -> Bool {
+    type.dtype == .float32 && type.shape.elementCount > 0 && type.shape.rank <= 6
+  }
+
+  private mutating func lowerNode() throws(StrataError) {
+    let node = current
+    switch node.op.leafSlot {
+    case .input(let leaf), .variable(let leaf):
+      let layout = Lowering.isNative(node.type) ? try Layout.plain(node.type.shape) : nil
+      program.slots.append(
+        Slot(home: .leaf(leaf), type: node.type, layout: layout, byteCount: node.type.byteCount))
+      slots[self.node] = program.slots.count - 1
+    case nil:
+      let types = plan.graph.operandTypes(node)
+      let isNative = Lowering.isNative(node.type) && types.allSatisfy(Lowering.isNative)
+      if isNative, let slot = try lowerNatively(node) {
+        slots[self.node] = slot
+      } else {
+        slots[self.node] = try lowerToReference(node)
+      }
+    }
+    if isPreparing, let slot = slots[self.node] { constants[slot] = self.node }
+  }
+
+  private mutating func lowerToReference(_ node: Node) throws(StrataError) -> SlotID {
+    if case .reshape = node.op {
+      let slot = try plainSlot(of: node.operands[0])
+      let layout = Lowering.isNative(node.type) ? try Layout.plain(node.type.shape) : nil
+      return makeAlias(of: slot, node.type, layout)
+    }
+    var operands: [SlotID] = []
+    for operand in node.operands { operands.append(try plainSlot(of: operand)) }
+    let layout = Lowering.isNative(node.type) ? try Layout.plain(node.type.shape) : nil
+    let result = makeSlot(node.type, layout)
+    append(.reference(node.op, operands: operands, result: result))
+    return result
+  }
+
+  /// Gives every result memory of its own in row-major order.
+  private mutating func finishResults() throws(StrataError) {
+    var storageUsers: [Int: Int] = [:]
+    for slot in program.slots {
+      if case .workspace(let storage) = slot.home { storageUsers[storage, default: 0] += 1 }
+    }
+    for (index, result) in plan.graph.results.enumerated() {
+      program.results.append(plan.graph[result].type)
+      let slot = slot(of: result)
+      if case .leaf(let leaf) = program.slots[slot].home {
+        program.passedThrough[index] = leaf
+        continue
+      }
+      if case .workspace(let storage) = program.slots[slot].home, storageUsers[storage] == 1, try isPlain(slot) {
+        program.slots[slot].home = .result(index)
+        program.storages[storage].byteCount = 0
+        continue
+      }
+      node = result.index
+      let source = try plainSlot(of: result)
+      let type = program.slots[source].type
+      program.slots.append(
+        Slot(home: .result(index), type: type, layout: program.slots[source].layout, byteCount: type.byteCount))
+      let copy = Step.Action.copy(from: source, to: program.slots.count - 1)
+      // Results are made by main steps even where the value is a constant.
+      if case .workspace(let storage) = program.slots[source].home {
+        program.storages[storage].last = program.steps.count
+      }
+      program.steps.append(Step(action: copy, node: node))
+    }
+  }
+}
+
+extension Step.Action {
+  var slots: [SlotID] {
+    switch self {
+    case .primitive(_, let arguments): arguments.map(\.slot)
+    case .reference(_, let operands, let result): operands + [result]
+    case .copy(let source, let target): [source, target]
+    }
+  }
+}

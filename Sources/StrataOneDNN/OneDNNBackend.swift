@@ -1,0 +1,42 @@
+import COneDNN
+import StrataCore
+import StrataGraph
+import StrataPasses
+import StrataRuntime
+
+/// The CPU engine: oneDNN 3, with the reference kernels for what it does not offer.
+public struct OneDNNBackend: Backend {
+  /// Creates the backend; nothing is loaded until a plan is compiled.
+  public init() {}
+
+  public var name: String { "onednn" }
+  public var capabilities: BackendCapabilities { BackendCapabilities(fusesEpilogues: true) }
+
+  public func compile(_ plan: Plan) throws(StrataError) -> any Executable {
+    try OneDNNExecutable(plan, threads: Engine.threadCount)
+  }
+
+  /// The version of oneDNN in use, `3.2.0`.
+  public static var version: String {
+    guard let version = dnnl_version()?.pointee else { return "unknown" }
+    return "\(version.major).\(version.minor).\(version.patch)"
+  }
+
+  /// The instruction set that oneDNN generates code for, as it names it: `AVX2`, `AVX512_CORE`.
+  public static var instructionSet: String {
+    let isa = dnnl_get_effective_cpu_isa()
+    let names: [(dnnl_cpu_isa_t, String)] = [
+      (dnnl_cpu_isa_sse41, "SSE4.1"), (dnnl_cpu_isa_avx, "AVX"), (dnnl_cpu_isa_avx2, "AVX2"),
+      (dnnl_cpu_isa_avx2_vnni, "AVX2 with VNNI"), (dnnl_cpu_isa_avx2_vnni_2, "AVX2 with VNNI 2"),
+      (dnnl_cpu_isa_avx512_core, "AVX-512"), (dnnl_cpu_isa_avx512_core_vnni, "AVX-512 with VNNI"),
+      (dnnl_cpu_isa_avx512_core_bf16, "AVX-512 with bfloat16"),
+      (dnnl_cpu_isa_avx512_core_fp16, "AVX-512 with float16"),
+      (dnnl_cpu_isa_avx512_core_amx, "AVX-512 with AMX"),
+    ]
+    return names.first { $0.0 == isa }?.1 ?? "baseline"
+  }
+}
+
+/// Called from C when a program first needs a backend.
+@_cdecl("strata_install_onednn")
+public func installOneDNN() { Engine.install(OneDNNBackend()) }

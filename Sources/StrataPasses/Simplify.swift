@@ -1,0 +1,66 @@
+import StrataCore
+import StrataGraph
+
+/// Replaces operations that give back their operand by the operand.
+func simplified(_ graph: Graph) -> Graph {
+  var rewriter = Rewriter(graph)
+  for index in graph.nodes.indices {
+    let node = graph.nodes[index]
+    if let operand = node.operands.first, isIdentity(node, of: graph[operand].type) {
+      rewriter.replace(NodeID(index), by: rewriter.place(of: operand))
+    } else {
+      rewriter.copy(NodeID(index))
+    }
+  }
+  return rewriter.finished()
+}
+
+private func isIdentity(_ node: Node, of operand: TensorType) -> Bool {
+  switch node.op {
+  case .reshape, .broadcast, .cast: node.type == operand
+  case .permute(let axes): axes == Array(axes.indices)
+  case .slice(let starts, _, let steps):
+    node.type == operand && starts.allSatisfy { $0 == 0 } && steps.allSatisfy { $0 == 1 }
+  case .pad(let before, let after, _): (before + after).allSatisfy { $0 == 0 }
+  case .concatenate: node.operands.count == 1
+  case .adaptiveAveragePool2d(let size):
+    operand.shape[2] == size.height && operand.shape[3] == size.width
+  case .dropout(let probability): probability == 0
+  case .input, .variable, .full, .unary, .activation, .clamp, .binary, .select, .reduce, .argReduce, .topK,
+    .softmax, .indexSelect, .matmul, .conv2d, .linear, .maxPool2d, .averagePool2d, .batchNorm, .batchMoments:
+    false
+  }
+}
+
+/// Computes operations with equal settings and operands once. Random operations carry their key as an
+/// operand, so equal ones are truly equal.
+func withoutCommonSubexpressions(_ graph: Graph) -> Graph {
+  struct Expression: Hashable {
+    let op: Op
+    let operands: [NodeID]
+  }
+  var rewriter = Rewriter(graph)
+  var known: [Expression: NodeID] = [:]
+  for (index, node) in graph.nodes.enumerated() {
+    let expression = Expression(op: node.op, operands: node.operands.map(rewriter.place(of:)))
+    if let place = known[expression] {
+      rewriter.replace(NodeID(index), by: place)
+    } else {
+      rewriter.copy(NodeID(index))
+      known[expression] = rewriter.place(of: NodeID(index))
+    }
+  }
+  return rewriter.finished()
+}
+
+/// Keeps what the results need, and every leaf: leaf slots are the run's argument list.
+func withoutDeadCode(_ graph: Graph) -> Graph {
+  var isNeeded = [Bool](repeating: false, count: graph.nodes.count)
+  for result in graph.results { isNeeded[result.index] = true }
+  for (index, node) in graph.nodes.enumerated().reversed() where isNeeded[index] {
+    for operand in node.operands { isNeeded[operand.index] = true }
+  }
+  var rewriter = Rewriter(graph)
+  for index in graph.nodes.indices where isNeeded[index] { rewriter.copy(NodeID(index)) }
+  return rewriter.finished()
+}
