@@ -29,11 +29,11 @@ extension HostTensor {
 
 /// Converts a run of elements by way of the widest type of the source's kind, which is exact:
 /// sixteen short loops instead of one for each of the fifty-six pairs.
-private struct Conversion: @unchecked Sendable {
+private struct Conversion: Sendable {
   let source: DType
-  let input: UnsafeRawPointer
+  nonisolated(unsafe) let input: UnsafeRawPointer
   let target: DType
-  let output: UnsafeMutableRawPointer
+  nonisolated(unsafe) let output: UnsafeMutableRawPointer
 
   /// Elements held in between; they stay in the first-level cache.
   private static let stride = 1024

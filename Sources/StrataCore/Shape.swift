@@ -20,15 +20,16 @@ public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral, RandomAccess
   /// The number of elements: the product of the sizes, 1 for a scalar.
   public var elementCount: Int { sizes.reduce(1, *) }
 
-  /// The number of elements, or nil where it does not fit in an `Int`.
+  /// The number of elements, or nil where it does not fit in an `Int`, not even without the sizes of 0:
+  /// a shape that passes here has strides as well.
   public var checkedElementCount: Int? {
     var count = 1
     for size in sizes {
-      let (product, overflow) = count.multipliedReportingOverflow(by: size)
+      let (product, overflow) = count.multipliedReportingOverflow(by: Swift.max(size, 1))
       if overflow { return nil }
       count = product
     }
-    return count
+    return sizes.contains(0) ? 0 : count
   }
 
   /// Elements between neighbours along each axis, in row-major order.

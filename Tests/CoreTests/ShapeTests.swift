@@ -24,6 +24,8 @@ import Testing
 
   @Test("an element count that overflows is nil") func overflow() {
     #expect(Shape([1 << 40, 1 << 40]).checkedElementCount == nil)
+    #expect(Shape([0, 1 << 40, 1 << 40]).checkedElementCount == nil)
+    #expect(Shape([0, 1 << 40]).checkedElementCount == 0)
     #expect(Shape([1 << 40, 4]).checkedElementCount == 1 << 42)
   }
 
