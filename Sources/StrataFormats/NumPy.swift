@@ -17,10 +17,8 @@ public enum NumPy {
 
   /// Reads a file that is already in memory; `name` is what messages call it.
   public static func decode(_ buffer: Buffer, name: String) throws(StrataError) -> HostTensor {
-    try withExtendedLifetime(buffer) { () -> Result<HostTensor, StrataError> in
-      let reader = NumPyReader(buffer: buffer, name: name)
-      do throws(StrataError) { return .success(try reader.tensor()) } catch { return .failure(error) }
-    }.get()
+    let reader = NumPyReader(buffer: buffer, name: name)
+    return try withExtendedLifetime(buffer) { () throws(StrataError) in try reader.tensor() }
   }
 
   /// Writes a file of version 1, row by row; bfloat16, which NumPy does not have, is refused.

@@ -22,9 +22,7 @@ public enum Safetensors {
   /// Reads a file that is already in memory; `name` is what messages call it.
   public static func decode(_ buffer: Buffer, name: String) throws(StrataError) -> TensorArchive {
     var reader = SafetensorsReader(buffer: buffer, name: name)
-    return try withExtendedLifetime(buffer) { () -> Result<TensorArchive, StrataError> in
-      do throws(StrataError) { return .success(try reader.archive()) } catch { return .failure(error) }
-    }.get()
+    return try withExtendedLifetime(buffer) { () throws(StrataError) in try reader.archive() }
   }
 }
 
