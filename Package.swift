@@ -19,6 +19,9 @@ enum Kind { case library, cLibrary, system, tool, support, tests }
 /// The rooms of the house: each may import those above it that it names.
 let rooms: [(name: String, kind: Kind, imports: [String])] = [
   ("COneDNN", .system, []),
+  ("CZip", .system, []),
+  ("CJPEG", .system, []),
+  ("CPNG", .system, []),
   ("StrataKernels", .cLibrary, []),
   ("StrataCore", .library, []),
   ("StrataGraph", .library, ["StrataCore"]),
@@ -30,13 +33,14 @@ let rooms: [(name: String, kind: Kind, imports: [String])] = [
   ),
   ("StrataNN", .library, ["StrataCore", "StrataGraph", "StrataRuntime"]),
   ("StrataModels", .library, ["StrataCore", "StrataGraph", "StrataNN"]),
-  ("StrataFormats", .library, ["StrataCore", "StrataGraph"]),
+  ("StrataFormats", .library, ["StrataCore", "StrataGraph", "CZip"]),
+  ("StrataData", .library, ["StrataCore", "CJPEG", "CPNG"]),
   ("StrataInspect", .library, ["StrataCore", "StrataGraph", "StrataRuntime", "StrataNN", "StrataModels"]),
   (
     "Strata", .library,
     [
       "StrataCore", "StrataGraph", "StrataPasses", "StrataRuntime", "StrataOneDNN", "StrataNN", "StrataModels",
-      "StrataFormats", "StrataInspect",
+      "StrataFormats", "StrataData", "StrataInspect",
     ]
   ),
   ("StrataCLI", .tool, ["Strata"]),
@@ -44,6 +48,7 @@ let rooms: [(name: String, kind: Kind, imports: [String])] = [
   ("CoreTests", .tests, ["StrataCore", "StrataTestSupport"]),
   ("GraphTests", .tests, ["StrataCore", "StrataGraph", "StrataPasses", "StrataTestSupport"]),
   ("FormatsTests", .tests, ["StrataCore", "StrataFormats", "StrataTestSupport"]),
+  ("DataTests", .tests, ["StrataCore", "StrataData", "StrataTestSupport"]),
   ("EngineTests", .tests, ["Strata", "StrataTestSupport"]),
   ("NetworkTests", .tests, ["Strata", "StrataTestSupport"]),
   ("CommandTests", .tests, ["Strata", "StrataTestSupport"]),

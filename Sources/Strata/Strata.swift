@@ -1,6 +1,7 @@
 // One import gives a program everything: `import Strata`. The CPU engine is linked in with it and is
 // found by the first evaluation.
 @_exported import StrataCore
+@_exported import StrataData
 @_exported import StrataFormats
 @_exported import StrataGraph
 @_exported import StrataInspect

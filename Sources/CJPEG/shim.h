@@ -1,0 +1,5 @@
+// libjpeg needs FILE and size_t to be known.
+#include <stddef.h>
+#include <stdio.h>
+
+#include <jpeglib.h>
