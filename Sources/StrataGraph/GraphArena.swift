@@ -60,8 +60,17 @@ final class GraphArena: @unchecked Sendable {
     let offset = nodes.count
     let slotOffset = leaves.count
     nodes.reserveCapacity(offset + other.nodes.count)
+    // A leaf that both have stays one: the other's users read ours.
+    var shared: [NodeID: NodeID] = [:]
+    for (identity, id) in other.leafNodes {
+      if let known = leafNodes[identity] {
+        shared[id] = known
+      } else {
+        leafNodes[identity] = NodeID(id.index + offset)
+      }
+    }
     for var node in other.nodes {
-      node.operands = node.operands.map { NodeID($0.index + offset) }
+      node.operands = node.operands.map { shared[$0] ?? NodeID($0.index + offset) }
       switch node.op.leafSlot {
       case .input(let slot): node.op = .input(slot: slot + slotOffset)
       case .variable(let slot): node.op = .variable(slot: slot + slotOffset)
@@ -70,9 +79,6 @@ final class GraphArena: @unchecked Sendable {
       nodes.append(node)
     }
     leaves += other.leaves
-    for (identity, id) in other.leafNodes where leafNodes[identity] == nil {
-      leafNodes[identity] = NodeID(id.index + offset)
-    }
     for (id, value) in other.values { values[NodeID(id.index + offset)] = value }
     updates += other.updates
     keptAlive += other.keptAlive

@@ -114,7 +114,7 @@ extension Tensor {
     dtype == self.dtype ? self : Tensor.apply(.cast(dtype), [self])
   }
 
-  /// A number as a tensor without axes.
+  /// A number as a tensor without axes, which passes can see.
   static func number(_ value: Double, _ dtype: DType) -> Tensor { apply(.full([], dtype, value), []) }
 
   static func combine(_ function: Binary, _ a: Tensor, _ b: Tensor) -> Tensor {
@@ -130,16 +130,16 @@ extension Tensor {
     guard a.error == nil else { return a }
     let dtype = function.operandType(a.dtype.promoted(with: b))
     if let widened = function.widened(dtype, for: b) { return combine(function, a.to(widened), b) }
-    guard dtype.holds(b) else { return .mistake("\(b.brief) does not fit into \(dtype.rawValue)") }
-    return apply(.binary(function), [a.to(dtype), number(b, dtype)])
+    guard dtype != .int64 || dtype.holds(b) else { return .mistake("\(b.brief) does not fit into int64") }
+    return apply(.binary(function), [a.to(dtype), number(function.fitted(b, to: dtype), dtype)])
   }
 
   static func combine(_ function: Binary, _ a: Double, _ b: Tensor) -> Tensor {
     guard b.error == nil else { return b }
     let dtype = function.operandType(b.dtype.promoted(with: a))
     if let widened = function.widened(dtype, for: a) { return combine(function, a, b.to(widened)) }
-    guard dtype.holds(a) else { return .mistake("\(a.brief) does not fit into \(dtype.rawValue)") }
-    return apply(.binary(function), [number(a, dtype), b.to(dtype)])
+    guard dtype != .int64 || dtype.holds(a) else { return .mistake("\(a.brief) does not fit into int64") }
+    return apply(.binary(function), [number(function.fitted(a, to: dtype), dtype), b.to(dtype)])
   }
 }
 
@@ -154,17 +154,28 @@ extension Binary {
     }
   }
 
-  /// The type in which to compare narrow integers with a number that they cannot hold.
+  /// The type in which to compare narrow integers with a number that they cannot hold. PyTorch lets the number
+  /// wrap around, so that no `uint8` is greater than −1; that is no answer to copy.
   fileprivate func widened(_ dtype: DType, for number: Double) -> DType? {
     guard isPredicate, dtype == .uint8 || dtype == .int32 else { return nil }
     let fits = dtype == .uint8 ? (0...255).contains(number) : dtype.holds(number)
     return fits ? nil : .int64
   }
+
+  /// A number as a type holds it: limits stop at the end of the type's range, others wrap around as in PyTorch.
+  fileprivate func fitted(_ number: Double, to dtype: DType) -> Double {
+    guard dtype == .uint8 || dtype == .int32, let whole = Int64(exactly: number) else { return number }
+    if self == .minimum || self == .maximum {
+      return dtype == .uint8 ? Double(UInt8(clamping: whole)) : Double(Int32(clamping: whole))
+    }
+    if dtype == .uint8 { return Double(UInt8(truncatingIfNeeded: whole)) }
+    return Double(Int32(truncatingIfNeeded: whole))
+  }
 }
 
 extension DType {
-  /// The type of a result of two tensors (`torch.result_type`): one without axes does not widen one that has some,
-  /// unless it is of a higher category.
+  /// The type of a result of two tensors (`torch.result_type`): one without axes does not widen one that has
+  /// some, unless it is of a higher category.
   func promoted(isScalar: Bool, with other: DType, isScalar isOtherScalar: Bool) -> DType {
     if isScalar == isOtherScalar { return promoted(with: other) }
     return isScalar ? other.widened(by: self) : widened(by: other)
@@ -180,7 +191,7 @@ extension DType {
     return promoted(with: scalar)
   }
 
-  /// Whether a number survives in this type; negative ones wrap around in `uint8`, as in PyTorch.
+  /// Whether a number survives in this type; small negative ones wrap around in `uint8`, as in PyTorch.
   func holds(_ number: Double) -> Bool {
     switch self {
     case .float32, .float64, .float16, .bfloat16, .bool: true
