@@ -1,0 +1,84 @@
+/// What a module consists of, in the order of declaration.
+struct Members {
+  /// A layer in its place; `current` differs from `original`, the property, once it is replaced.
+  struct Child {
+    let name: String
+    let original: Module
+    var current: Module
+  }
+
+  var children: [Child] = []
+  var parameters: [(name: String, parameter: Parameter)] = []
+  var buffers: [(name: String, buffer: StateBuffer)] = []
+  /// Whether an optional was empty that could have held one of these.
+  var hasEmptyOptional = false
+  /// Modules in arrays, which are not found by name and must be reachable otherwise.
+  fileprivate var loose: [(name: String, module: Module)] = []
+
+  init() {}
+
+  /// Finds the members of `module` among its stored properties, those of the superclass first.
+  init(of module: Module) {
+    var mirrors: [Mirror] = []
+    var next: Mirror? = Mirror(reflecting: module)
+    while let mirror = next, mirror.subjectType != Module.self {
+      mirrors.append(mirror)
+      next = mirror.superclassMirror
+    }
+    for mirror in mirrors.reversed() {
+      for (label, value) in mirror.children {
+        // `lazy var` is stored under a prefixed name.
+        guard let label, let member = value as? any Member else { continue }
+        member.join(&self, name: label.hasPrefix("$__lazy_storage_$_") ? String(label.dropFirst(18)) : label)
+      }
+    }
+  }
+
+  /// The child that `module` is, as property or as replacement.
+  func child(_ module: Module) -> Child? {
+    children.first { $0.original === module || $0.current === module }
+  }
+
+  func child(named name: String) -> Child? { children.first { $0.name == name } }
+
+  /// Stops a program whose module keeps layers in a plain array: they would be neither trained nor saved.
+  func checkLooseModules(of owner: Module) {
+    guard !loose.isEmpty else { return }
+    let known = Set(owner.modules.map(ObjectIdentifier.init))
+    for (name, module) in loose where !known.contains(ObjectIdentifier(module)) {
+      preconditionFailure(
+        "\(owner.typeName).\(name) is an array of modules; make it a ModuleList, so that they are found")
+    }
+  }
+}
+
+/// What may be a member of a module.
+protocol Member {
+  func join(_ members: inout Members, name: String)
+}
+
+extension Module: Member {
+  func join(_ members: inout Members, name: String) {
+    members.children.append(Members.Child(name: name, original: self, current: self))
+  }
+}
+
+extension Parameter: Member {
+  func join(_ members: inout Members, name: String) { members.parameters.append((name, self)) }
+}
+
+extension StateBuffer: Member {
+  func join(_ members: inout Members, name: String) { members.buffers.append((name, self)) }
+}
+
+extension Optional: Member where Wrapped: Member {
+  func join(_ members: inout Members, name: String) {
+    if let self { self.join(&members, name: name) } else { members.hasEmptyOptional = true }
+  }
+}
+
+extension Array: Member where Element: Module {
+  func join(_ members: inout Members, name: String) {
+    members.loose += map { (name, $0) }
+  }
+}
