@@ -1,0 +1,62 @@
+import Strata
+
+extension Command {
+  /// Measures forward passes.
+  static let bench = Command(
+    name: "bench", summary: "Measure how long forward passes of a network take.",
+    details: """
+      Passes run in evaluation mode on random images of 3×224×224, after some that are not measured. A multiply-accumulate
+      counts as two operations of a GFLOP.
+      """,
+    operands: .one("MODEL"),
+    options: [
+      Option(name: "batch", value: "B", summary: "Images in a pass (1)."),
+      Option(name: "threads", value: "T", summary: "Threads to use (all cores that the process may run on)."),
+      .json,
+    ]
+  ) { arguments in
+    let batch = try arguments.number("batch", in: 1...1_000_000) ?? 1
+    if let threads = try arguments.number("threads", in: 1...1024) { Engine.threadCount = threads }
+    let model = try arguments.network(arguments.operands[0]).eval()
+    let input: Shape = [batch, 3, 224, 224]
+    let cost = try Complexity(of: model, input: input)
+    let image = HostTensor.normal(shape: input, key: RandomKey(seed: 0))
+    let result = try Benchmark(model, input: image, macs: cost.macs)
+    if arguments.has(.json) {
+      try Output.print(result.json(named: arguments.operands[0]))
+    } else {
+      try Output.print(result.text(named: model.typeName))
+    }
+    return .done
+  }
+}
+
+extension Benchmark {
+  fileprivate func json(named name: String) -> JSONValue {
+    [
+      "model": .string(name),
+      "batch": .integer(batch),
+      "threads": .integer(threads),
+      "repetitions": .integer(seconds.count),
+      "median_ms": .number(median * 1000),
+      "p10_ms": .number(quantile(0.1) * 1000),
+      "p90_ms": .number(quantile(0.9) * 1000),
+      "images_per_second": .number(imagesPerSecond),
+      "gflops": .number(gigaflops),
+      "macs": .integer(macs),
+    ]
+  }
+
+  fileprivate func text(named name: String) -> String {
+    Text.pairs([
+      ("Network", name),
+      ("Batch", "\(batch)"),
+      ("Threads", "\(threads)"),
+      ("Passes", "\(seconds.count)"),
+      ("Median", "\(Text.milliseconds(median)) ms"),
+      ("10% to 90%", "\(Text.milliseconds(quantile(0.1))) to \(Text.milliseconds(quantile(0.9))) ms"),
+      ("Images", "\(DecimalText.fixed(imagesPerSecond, digits: 1)) a second"),
+      ("Arithmetic", "\(DecimalText.fixed(gigaflops, digits: 1)) GFLOP/s"),
+    ])
+  }
+}

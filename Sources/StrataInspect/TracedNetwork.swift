@@ -1,0 +1,144 @@
+import StrataCore
+import StrataGraph
+import StrataNN
+
+/// What a network does with an input of some shape, read off the graph that its call builds.
+/// Nothing is computed and no weight allocated.
+struct TracedNetwork {
+  /// One call of a layer.
+  struct Call {
+    let path: String
+    let typeName: String
+    var shape: Shape
+    var macs: Int
+  }
+
+  let graph: Graph
+  let output: Shape
+  /// Calls that left operations in the graph, in their order.
+  let calls: [Call]
+  /// Multiplications, each with an addition.
+  let macs: Int
+
+  /// Calls the network, in the mode it is in, on a placeholder.
+  init(_ model: Module, input: Shape) throws(StrataError) {
+    try MachineMemory.current.requireRoom(forInput: input)
+    let result = model(Tensor.placeholder(input))
+    if let error = result.error { throw error }
+    output = result.shape
+    graph = Trace(of: [result]).graph
+
+    var calls: [Call] = []
+    var places: [ModuleOrigin: Int] = [:]
+    for node in graph.nodes where node.op.leafSlot == nil {
+      let macs = node.op.multiplyAccumulates(graph.operandTypes(node), node.type)
+      if let place = places[node.origin] {
+        calls[place].shape = node.type.shape
+        calls[place].macs += macs
+      } else {
+        places[node.origin] = calls.count
+        calls.append(
+          Call(path: node.origin.path, typeName: node.origin.typeName, shape: node.type.shape, macs: macs))
+      }
+    }
+    self.calls = calls
+    macs = calls.reduce(0) { $0 + $1.macs }
+  }
+
+  /// Sums of two values of one shape: what joins a residual branch to its trunk.
+  var additions: Int {
+    graph.nodes.count { node in
+      node.op == .binary(.add) && node.operands.allSatisfy { graph[$0].op.leafSlot == nil }
+    }
+  }
+
+  /// Convolutions and linear layers on the longest way from the input to the output: a network's depth.
+  var depth: Int {
+    var depths = [Int](repeating: 0, count: graph.nodes.count)
+    for (index, node) in graph.nodes.enumerated() {
+      let before = node.operands.map { depths[$0.index] }.max() ?? 0
+      depths[index] = before + (node.hasWeights ? 1 : 0)
+    }
+    return depths.max() ?? 0
+  }
+
+  /// Bytes of every result that takes memory of its own: neither another view of an operand nor a nonlinearity,
+  /// which is applied where its operand lies.
+  var activationBytes: Int {
+    graph.nodes.reduce(0) { $0 + ($1.ownsMemory ? $1.type.byteCount : 0) }
+  }
+
+  /// Bytes of the parameters and other variables.
+  var variableBytes: Int {
+    graph.nodes.reduce(0) { sum, node in
+      if case .variable = node.op { return sum + node.type.byteCount }
+      return sum
+    }
+  }
+
+  /// The most bytes of input and results that exist at one time when each is dropped after its last use.
+  var peakActivationBytes: Int {
+    var lastUse = [Int](repeating: graph.nodes.count, count: graph.nodes.count)
+    for (index, node) in graph.nodes.enumerated() { for operand in node.operands { lastUse[operand.index] = index } }
+    for result in graph.results { lastUse[result.index] = graph.nodes.count }
+    var live = 0
+    var peak = 0
+    for (index, node) in graph.nodes.enumerated() {
+      live += Self.bytes(node)
+      peak = max(peak, live)
+      for operand in Set(node.operands) where lastUse[operand.index] == index { live -= Self.bytes(graph[operand]) }
+    }
+    return peak
+  }
+
+  private static func bytes(_ node: Node) -> Int {
+    if case .input = node.op { return node.type.byteCount }
+    return node.ownsMemory ? node.type.byteCount : 0
+  }
+
+  /// How many times the multiply-accumulates of its pairs of depthwise and pointwise convolutions ordinary
+  /// convolutions of the same windows would need; nil where there is no such pair.
+  var separableSaving: Double? {
+    var separable = 0
+    var ordinary = 0
+    for node in graph.nodes {
+      guard case .conv2d(let pointwise, _) = node.op, pointwise.groups == 1,
+        let depthwise = source(of: node.operands[0]), case .conv2d(let settings, _) = depthwise.op,
+        settings.groups > 1, settings.groups == depthwise.type.shape[1]
+      else { continue }
+      let window = graph[depthwise.operands[1]].type.shape
+      let product = node.op.multiplyAccumulates(graph.operandTypes(node), node.type)
+      separable += product + depthwise.op.multiplyAccumulates(graph.operandTypes(depthwise), depthwise.type)
+      ordinary += product * window[2] * window[3]
+    }
+    return separable > 0 ? Double(ordinary) / Double(separable) : nil
+  }
+
+  /// The convolution behind a normalisation and a nonlinearity.
+  private func source(of id: NodeID) -> Node? {
+    var node = graph[id]
+    while true {
+      switch node.op {
+      case .batchNorm, .activation: node = graph[node.operands[0]]
+      case .conv2d: return node
+      default: return nil
+      }
+    }
+  }
+}
+
+extension Node {
+  fileprivate var hasWeights: Bool {
+    switch op {
+    case .conv2d, .linear: true
+    default: false
+    }
+  }
+
+  fileprivate var ownsMemory: Bool {
+    switch op {
+    case .input, .variable, .full, .reshape, .broadcast, .activation: false
+    default: true
+    }
+  }
+}
