@@ -9,10 +9,25 @@ import PackageDescription
 
 /// Where `script/bootstrap` puts oneDNN when the system has none of version 3.
 /// Only a checkout that was bootstrapped so carries linker flags of its own.
-let engineFolder = Context.packageDirectory + "/.deps/onednn/lib"
-let engineFlags: [LinkerSetting] =
-  access(engineFolder, F_OK) == 0
-  ? [.unsafeFlags(["-L" + engineFolder, "-Xlinker", "-rpath", "-Xlinker", engineFolder])] : []
+let engineFlags = flags(folder: "onednn/lib")
+
+/// Where it puts libzip, TurboJPEG and libpng when the system has none and may not be given them.
+let libraryFlags = flags(folder: "libraries/lib")
+
+let linkerFlags = [
+  "COneDNN": engineFlags, "CZip": libraryFlags, "CJPEG": libraryFlags, "CPNG": libraryFlags,
+]
+
+func flags(folder: String) -> [LinkerSetting] {
+  let path = Context.packageDirectory + "/.deps/" + folder
+  guard access(path, F_OK) == 0 else { return [] }
+  var flags = ["-L" + path, "-Xlinker", "-rpath", "-Xlinker", path]
+  #if os(Linux)
+    // The older kind of path also holds for what the libraries themselves need.
+    flags += ["-Xlinker", "--disable-new-dtags"]
+  #endif
+  return [.unsafeFlags(flags)]
+}
 
 enum Kind { case library, cLibrary, system, tool, support, tests }
 
@@ -39,8 +54,8 @@ let rooms: [(name: String, kind: Kind, imports: [String])] = [
   (
     "Strata", .library,
     [
-      "StrataCore", "StrataGraph", "StrataPasses", "StrataRuntime", "StrataOneDNN", "StrataNN", "StrataModels",
-      "StrataFormats", "StrataData", "StrataInspect",
+      "StrataCore", "StrataGraph", "StrataPasses", "StrataRuntime", "StrataOneDNN", "StrataNN",
+      "StrataModels", "StrataFormats", "StrataData", "StrataInspect",
     ]
   ),
   ("StrataCLI", .tool, ["Strata"]),
@@ -69,7 +84,7 @@ let package = Package(
     case .library:
       return .target(
         name: room.name, dependencies: imports,
-        linkerSettings: room.imports.contains("COneDNN") ? engineFlags : [])
+        linkerSettings: room.imports.flatMap { linkerFlags[$0] ?? [] })
     case .tool: return .executableTarget(name: room.name, dependencies: imports)
     case .support: return .target(name: room.name, dependencies: imports, path: "Tests/\(room.name)")
     case .tests: return .testTarget(name: room.name, dependencies: imports)
