@@ -15,7 +15,8 @@ final class GraphArena: @unchecked Sendable {
 
   struct Update {
     let variable: Variable
-    let tensor: Tensor
+    /// The variable alone keeps what it waits for alive: an arena that did would never be freed.
+    weak var storage: TensorStorage?
   }
 
   private static let lock = Mutex(())

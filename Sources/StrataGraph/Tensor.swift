@@ -94,7 +94,7 @@ public struct Tensor: Sendable {
     GraphArena.locked {
       let (arena, _) = Tensor.placed([self])
       arena.updates.removeAll { $0.variable === variable }
-      arena.updates.append(GraphArena.Update(variable: variable, tensor: self))
+      arena.updates.append(GraphArena.Update(variable: variable, storage: storage))
     }
   }
 }

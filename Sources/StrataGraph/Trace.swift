@@ -25,7 +25,9 @@ public struct Trace: Sendable {
   public init(of tensors: [Tensor]) {
     (graph, sources, updatedVariables, updates) = GraphArena.locked {
       let (arena, ids) = Tensor.placed(tensors)
-      let pending = arena.updates
+      let pending = arena.updates.compactMap { update in
+        update.storage.map { (variable: update.variable, tensor: Tensor(storage: $0)) }
+      }
       let updateIDs = pending.map { $0.tensor.storage.place(in: arena) }
       let (graph, sources) = arena.extract(outputs: ids, stateUpdates: updateIDs)
       return (graph, sources, pending.map(\.variable), pending.map(\.tensor))
@@ -40,7 +42,7 @@ public struct Trace: Sendable {
         guard case .node(let arena, let id) = tensor.storage.lockedContent else { continue }
         let home = GraphArena.resolve(arena, id)
         home.arena.values[home.id] = value
-        home.arena.updates.removeAll { update in updates.contains { $0.isSame(as: update.tensor) } }
+        home.arena.updates.removeAll { $0.storage == nil || $0.storage === tensor.storage }
         tensor.storage.resolve(to: value)
       }
     }

@@ -92,6 +92,15 @@ public final class Variable: Sendable {
     tensor.registerUpdate(of: self)
   }
 
+  /// Forgets an update that nobody can ask for any more; called when the variable's last user goes.
+  package func abandonUpdate() {
+    let abandoned = state.withLock { state in
+      defer { state.pending = nil }
+      return state.pending
+    }
+    _ = abandoned
+  }
+
   /// Stores what an evaluation computed for the pending update; one assigned since then stays pending.
   package func finishUpdate(_ value: HostTensor, of tensor: Tensor) {
     state.withLock {

@@ -19,6 +19,8 @@ public final class Parameter: Sendable {
   /// Creates a parameter with a value.
   public init(_ value: HostTensor) { variable = Variable(value) }
 
+  deinit { variable.abandonUpdate() }
+
   /// Whether gradients are wanted; false for a frozen parameter.
   public var requiresGrad: Bool {
     get { isTrainable.load(ordering: .relaxed) }
@@ -56,6 +58,8 @@ public final class StateBuffer: Sendable {
 
   /// Creates a buffer with a value.
   public init(_ value: HostTensor) { variable = Variable(value) }
+
+  deinit { variable.abandonUpdate() }
 
   /// The sizes of the axes.
   public var shape: Shape { variable.shape }
