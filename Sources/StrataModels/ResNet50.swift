@@ -41,10 +41,10 @@ public final class Bottleneck: Module, @unchecked Sendable {
   }
 
   public override func forward(_ x: Tensor) -> Tensor {
+    let shortcut = downsample?(x) ?? x
     var y = relu(bn1(conv1(x)))
     y = relu(bn2(conv2(y)))
-    y = bn3(conv3(y))
-    return relu(y + (downsample?(x) ?? x))
+    return relu(bn3(conv3(y)) + shortcut)
   }
 }
 

@@ -77,15 +77,17 @@ open class BatchNorm2d: Module {
 
   private func track(_ mean: Tensor, _ variance: Tensor, of count: Int) {
     guard let counter = num_batches_tracked else { return }
-    let batches = counter.tensor + 1
-    counter.variable.assign(batches)
+    // The counter depends on no tensor of the graph, which would therefore not carry its update.
+    let batches = (counter.value.scalars(as: Int64.self).first ?? 0) + 1
+    counter.value = HostTensor([batches], shape: [])
     let unbiased = variance * (Double(count) / Double(count - 1))
     for (buffer, value) in [(running_mean, mean), (running_var, unbiased)] {
       guard let buffer else { continue }
       if let momentum {
         buffer.variable.assign(value * momentum + buffer.tensor * (1 - momentum))
       } else {
-        let share = 1 / batches.to(.float32)
+        // A tensor and no setting: steps of training then share one plan.
+        let share = Tensor(HostTensor([1 / Float(batches)], shape: []))
         buffer.variable.assign(value * share + buffer.tensor * (1 - share))
       }
     }
