@@ -117,7 +117,8 @@ struct Arguments: Sendable {
     _ text: String, in range: ClosedRange<Int>, for option: String
   ) throws(StrataError) -> Int {
     if let number = Int(text), range.contains(number) { return number }
-    let isLarge = text.first.map { $0 != "-" } == true && Double(text).map { $0 > Double(range.upperBound) } == true
+    let isLarge =
+      text.first.map { $0 != "-" } == true && Double(text).map { $0 > Double(range.upperBound) } == true
     let bound = isLarge ? "of at most \(range.upperBound)" : "of at least \(range.lowerBound)"
     throw StrataError(.argument, "\(option) expects a whole number \(bound), got \(text)")
   }

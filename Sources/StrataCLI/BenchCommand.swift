@@ -5,8 +5,8 @@ extension Command {
   static let bench = Command(
     name: "bench", summary: "Measure how long forward passes of a network take.",
     details: """
-      Passes run in evaluation mode on random images of 3×224×224, after some that are not measured. A multiply-accumulate
-      counts as two operations of a GFLOP.
+      Passes run in evaluation mode on random images of the usual size, after some that are not measured.
+      A multiply-accumulate counts as two operations of a GFLOP.
       """,
     operands: .one("MODEL"),
     options: [
@@ -17,13 +17,14 @@ extension Command {
   ) { arguments in
     let batch = try arguments.number("batch", in: 1...1_000_000) ?? 1
     if let threads = try arguments.number("threads", in: 1...1024) { Engine.threadCount = threads }
-    let model = try arguments.network(arguments.operands[0]).eval()
-    let input: Shape = [batch, 3, 224, 224]
+    let entry = try ModelRegistry.entry(named: arguments.operands[0])
+    let model = try entry.make().eval()
+    let input = Shape([batch] + entry.imageShape)
     let cost = try Complexity(of: model, input: input)
     let image = HostTensor.normal(shape: input, key: RandomKey(seed: 0))
     let result = try Benchmark(model, input: image, macs: cost.macs)
     if arguments.has(.json) {
-      try Output.print(result.json(named: arguments.operands[0]))
+      try Output.print(result.json(named: entry.name))
     } else {
       try Output.print(result.text(named: model.typeName))
     }

@@ -58,7 +58,8 @@ struct Option: Sendable {
 
   static let help = Option(name: "help", summary: "Explain the command.")
   static let json = Option(name: "json", summary: "Print JSON.")
-  static let classes = Option(name: "classes", value: "N", summary: "Classes that the network tells apart (1000).")
+  static let classes = Option(
+    name: "classes", value: "N", summary: "Classes that the network tells apart (1000).")
 }
 
 extension Command {

@@ -31,7 +31,7 @@ extension CheckResult {
   /// The result as a line of its own.
   var line: String {
     let mark = ok ? Output.coloured("ok    ", .green) : Output.coloured("FAILED", .red)
-    return "\(mark)  \(ok && expected == found ? "\(name): \(found)" : sentence)"
+    return "\(mark)  \(sentence)"
   }
 }
 
@@ -64,7 +64,7 @@ extension EnvironmentReport {
         "available": .bool(cuda.isAvailable),
         "driver": cuda.driver.map { .string($0) } ?? .null,
         "devices": .array(devices),
-        "reason": cuda.reason.map { .string($0) } ?? .null,
+        "reason": cuda.obstacle.map { .string($0.description) } ?? .null,
       ],
       "tensors": .object(values),
       "checks": .object(checks),

@@ -12,13 +12,18 @@ extension Command {
   /// The whole lab as one report.
   static let lab = Command(
     name: "lab", summary: "Check the environment, then build, print, run, verify and compare the networks.",
-    details: "All networks are taken unless some are named. The exit status is 1 if a check fails.",
+    details:
+      "The lab's four networks are taken unless some are named. The exit status is 1 if a check fails.",
     operands: .any("MODEL"),
-    options: [Option(name: "lang", value: "LANGUAGE", summary: "Write in en (English) or zh (Chinese), by default that of LANG.")]
+    options: [
+      Option(
+        name: "lang", value: "LANGUAGE",
+        summary: "Write in en (English) or zh (Chinese), by default that of LANG.")
+    ]
   ) { arguments in
     let chosen = try arguments.choice("lang", of: ReportLanguage.allCases.map(\.rawValue))
     let language = chosen.flatMap(ReportLanguage.init(rawValue:)) ?? ReportLanguage(locale: locale)
-    let names = arguments.operands.isEmpty ? ModelRegistry.names : arguments.operands
+    let names = arguments.operands.isEmpty ? Specification.labNetworks : arguments.operands
     var entries: [ModelEntry] = []
     for name in names { entries.append(try ModelRegistry.entry(named: name)) }
 
@@ -27,7 +32,8 @@ extension Command {
     try report.writeEnvironment(EnvironmentReport(engine: .linked), in: language)
     for entry in entries {
       try report.writeNetwork(
-        entry.make(), reference: "\(entry.authors), \(entry.year)", specification: Specification.named(entry.name))
+        entry.make(), reference: "\(entry.authors), \(entry.year)",
+        specification: Specification.named(entry.name))
       // The next network needs the memory that this one's plans hold.
       Engine.clearCache()
     }

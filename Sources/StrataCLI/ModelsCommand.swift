@@ -16,12 +16,15 @@ extension Command {
             ]
           }))
     } else {
-      let rows = try entries.map { ($0.name, Text.grouped(try $0.parameterCount()), "\($0.paper), \($0.year)") }
+      let rows = try entries.map {
+        ($0.name, Text.grouped(try $0.parameterCount()), "\($0.paper), \($0.year)")
+      }
       let name = rows.map(\.0.count).max() ?? 0
       let count = rows.map(\.1.count).max() ?? 0
       for row in rows {
         try Output.print(
-          row.0.padded(to: name) + "  " + String(repeating: " ", count: count - row.1.count) + row.1 + "  " + row.2)
+          row.0.padded(to: name) + "  " + String(repeating: " ", count: count - row.1.count) + row.1 + "  "
+            + row.2)
       }
     }
     return .done

@@ -61,7 +61,11 @@ enum Output {
   }()
 
   /// Colours of text.
-  enum Colour: Int { case red = 31, green = 32, bold = 1 }
+  enum Colour: Int {
+    case red = 31
+    case green = 32
+    case bold = 1
+  }
 
   /// Text in a colour, or as it is where colours are not wanted.
   static func coloured(_ text: String, _ colour: Colour) -> String {
@@ -71,5 +75,7 @@ enum Output {
 
 extension Output {
   /// Writes a document.
-  static func print(_ document: JSONValue) throws(StrataError) { try print(document.serialized(indented: true)) }
+  static func print(_ document: JSONValue) throws(StrataError) {
+    try print(document.serialized(indented: true))
+  }
 }

@@ -5,8 +5,8 @@ extension Command {
   static let run = Command(
     name: "run", summary: "Run a network with weights and an input from files.",
     details: """
-      Weights are a safetensors file with PyTorch's names, input and output NumPy files of float32. With --trace the output of
-      every module is written as DIR/PATH.npy; a module's second call is PATH#2.npy, and so on.
+      Weights are a safetensors file with PyTorch's names, input and output NumPy files of float32. With --trace
+      the output of every module is written as DIR/PATH.npy; a module's second call is PATH#2.npy, and so on.
       """,
     operands: .one("MODEL"),
     options: [

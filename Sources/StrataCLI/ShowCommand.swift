@@ -7,7 +7,9 @@ extension Command {
     operands: .one("MODEL"),
     options: [
       .classes,
-      Option(name: "torch", value: "VERSION", summary: "Print as this version of PyTorch: 2.15, or 2.0 for older ones."),
+      Option(
+        name: "torch", value: "VERSION",
+        summary: "Print as this version of PyTorch: 2.15, or 2.0 for older ones."),
     ]
   ) { arguments in
     let version = try arguments.choice("torch", of: ["2.15", "2.0"])

@@ -5,9 +5,9 @@ extension Command {
   static let verify = Command(
     name: "verify", summary: "Check networks against their specifications, property by property.",
     details: """
-      MODEL may be `all`. Layers and their settings, the sizes of feature maps, the parameters and the arithmetic are \
-      compared with
-      the specification; then the network runs on random images. The exit status is 1 if any property does not hold.
+      MODEL may be `all`: the four networks of the lab. Layers and their settings, the sizes of feature maps,
+      the parameters and the arithmetic are compared with the specification; then the network runs on random
+      images. The exit status is 1 if any property does not hold.
       """,
     operands: .some("MODEL"),
     options: [
@@ -20,19 +20,22 @@ extension Command {
     let sizes = try arguments.numbers("input", example: "1,3,224,224", in: 1...Int.max) ?? [1, 3, 224, 224]
     let seed = try arguments.number("seed", in: 0...Int.max) ?? 0
     let options = try arguments.modelOptions()
-    let names = arguments.operands.contains("all") ? ModelRegistry.names : arguments.operands
+    let classes = try arguments.classes() ?? 1000
+    let names = arguments.operands.contains("all") ? Specification.labNetworks : arguments.operands
     for name in names { _ = try ModelRegistry.entry(named: name) }
 
     var results: [(name: String, verification: Verification)] = []
     for name in names {
       manualSeed(UInt64(seed))
       let entry = try ModelRegistry.entry(named: name)
-      guard let specification = Specification.named(entry.name, classes: options.classes) else {
+      guard let specification = Specification.named(entry.name, classes: classes) else {
         throw StrataError(.argument, "there is no specification of \(name) to verify it against")
       }
       let result = try Verification(
         entry.make(options), against: specification, input: Shape(sizes), seed: UInt64(seed))
-      if !arguments.has(.json) { try Output.print((results.isEmpty ? "" : "\n") + result.text(named: entry.name)) }
+      if !arguments.has(.json) {
+        try Output.print((results.isEmpty ? "" : "\n") + result.text(named: entry.name))
+      }
       results.append((entry.name, result))
     }
     if arguments.has(.json) {

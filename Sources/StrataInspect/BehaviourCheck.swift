@@ -4,10 +4,11 @@ import StrataNN
 import StrataRuntime
 
 /// Runs a network on random images and checks its outputs.
-enum BehaviourCheck {
+package enum BehaviourCheck {
   /// Checks that outputs are finite, the same twice, the same alone and in a batch, and others while training.
-  static func run(_ model: Module, dependsOnMode: Bool, input: Shape, seed: UInt64) -> [CheckResult] {
-    let images = HostTensor.normal(shape: Shape([2 * input[0]] + input.dropFirst()), key: RandomKey(seed: seed))
+  package static func run(_ model: Module, dependsOnMode: Bool, input: Shape, seed: UInt64) -> [CheckResult] {
+    let images = HostTensor.normal(
+      shape: Shape([2 * input[0]] + input.dropFirst()), key: RandomKey(seed: seed))
     do throws(StrataError) {
       model.eval()
       let singles = try halves(of: images).map { half throws(StrataError) in try output(model, half) }
@@ -25,7 +26,7 @@ enum BehaviourCheck {
   }
 
   /// Whether all numbers are finite.
-  static func finite(_ outputs: [[Float]]) -> CheckResult {
+  package static func finite(_ outputs: [[Float]]) -> CheckResult {
     let count = outputs.reduce(0) { $0 + $1.count }
     let bad = outputs.reduce(0) { $0 + $1.count { !$0.isFinite } }
     return CheckResult(
@@ -33,7 +34,7 @@ enum BehaviourCheck {
   }
 
   /// Whether two evaluations gave the same bits.
-  static func deterministic(_ a: [Float], _ b: [Float]) -> CheckResult {
+  package static func deterministic(_ a: [Float], _ b: [Float]) -> CheckResult {
     let differences = zip(a, b).count { $0.bitPattern != $1.bitPattern }
     return CheckResult("deterministic", expected: "0 outputs differ", found: "\(differences) outputs differ")
   }
@@ -45,7 +46,8 @@ enum BehaviourCheck {
     let relative = largest > 0 ? Double(difference / largest) : Double(difference)
     return CheckResult(
       "batch of two", ok: batch.count == singles.count && relative <= limit,
-      expected: "within \(DecimalText.general(limit)) of two singles", found: "\(DecimalText.general(relative, digits: 2))")
+      expected: "at most \(DecimalText.general(limit)) of the largest output away from two singles",
+      found: DecimalText.general(relative, digits: 2))
   }
 
   /// Whether training computes something else exactly where it should. What it changes is put back.

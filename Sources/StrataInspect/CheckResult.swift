@@ -25,5 +25,7 @@ public struct CheckResult: Sendable, Hashable {
   }
 
   /// `parameters: 62,378,344`, or `features.0 padding: expected 2, found 1: map 54×54 instead of 55×55`.
-  public var sentence: String { ok ? "\(name): \(found)" : "\(name): expected \(expected), found \(found)" }
+  public var sentence: String {
+    expected == found ? "\(name): \(found)" : "\(name): expected \(expected), found \(found)"
+  }
 }

@@ -44,7 +44,7 @@ public struct Complexity: Sendable, Hashable {
     parameters = model.parameterCount
     classifierParameters = modules.values.reduce(0) { $0 + ($1 is Linear ? $1.parameterCount : 0) }
     macs = trace.macs
-    classifierMACs = trace.calls.reduce(0) { $0 + (modules[$1.path] is Linear ? $1.macs : 0) }
+    classifierMACs = trace.macsByPath.reduce(0) { $0 + (modules[$1.key] is Linear ? $1.value : 0) }
     weightBytes = 4 * parameters
     activationBytes = trace.activationBytes
     separableSaving = trace.separableSaving

@@ -80,8 +80,10 @@ extension EnvironmentReport {
     var size = Text.bytes(memory.total)
     if let available = memory.available { size += words.available(Text.bytes(available)) }
     let machine = Text.pairs([
-      ("Strata", StrataVersion.strata), ("Swift", StrataVersion.swift), (engine.name, "\(engine.version), \(engine.isa)"),
-      (words.system, Self.system), (words.processor, processor.model), (words.cores, cores), (words.memory, size),
+      ("Strata", StrataVersion.strata), ("Swift", StrataVersion.swift),
+      (engine.name, "\(engine.version), \(engine.isa)"),
+      (words.system, Self.system), (words.processor, processor.model), (words.cores, cores),
+      (words.memory, size),
       ("CUDA", cudaText(words)),
     ])
     let values = tensors.map { "\($0.name)\(words.colon)\n\($0.text)" }.joined(separator: "\n")
@@ -89,7 +91,7 @@ extension EnvironmentReport {
   }
 
   private func cudaText(_ words: Words) -> String {
-    guard cuda.isAvailable else { return words.noCUDA + (cuda.reason ?? "") }
+    guard cuda.isAvailable else { return words.noCUDA + (cuda.obstacle.map(words.cudaObstacle) ?? "") }
     let devices = cuda.devices.map { "\($0.name), \(Text.bytes(Double($0.memory)))" }.joined(separator: "; ")
     return words.cuda(cuda.driver ?? "?", devices)
   }

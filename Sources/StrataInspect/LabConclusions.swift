@@ -27,10 +27,12 @@ struct LabConclusions {
   /// The largest and the smallest.
   private var sizes: String? {
     guard let largest = costs.max(by: { $0.parameters < $1.parameters }),
-      let smallest = costs.min(by: { $0.parameters < $1.parameters }), largest.parameters > smallest.parameters
+      let smallest = costs.min(by: { $0.parameters < $1.parameters }),
+      largest.parameters > smallest.parameters
     else { return nil }
     return words.sizes(
-      largest.name, Text.grouped(largest.parameters), ratio(largest.parameters, smallest.parameters), smallest.name)
+      largest.name, Text.grouped(largest.parameters), ratio(largest.parameters, smallest.parameters),
+      smallest.name)
   }
 
   /// Where parameters sit.
@@ -54,7 +56,10 @@ struct LabConclusions {
         if weight > best?.weight ?? 0 { best = (a, b, weight) }
       }
     }
-    return best.map { words.countsMislead($0.a.name, $0.b.name, ratio($0.a.parameters, $0.b.parameters), ratio($0.b.macs, $0.a.macs)) }
+    return best.map {
+      words.countsMislead(
+        $0.a.name, $0.b.name, ratio($0.a.parameters, $0.b.parameters), ratio($0.b.macs, $0.a.macs))
+    }
   }
 
   /// The deepest, against the largest of the shallower ones.

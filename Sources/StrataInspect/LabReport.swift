@@ -26,7 +26,9 @@ public struct LabReport {
   }
 
   /// Writes the heading and the environment.
-  public mutating func writeEnvironment(_ environment: EnvironmentReport, in language: ReportLanguage) throws(StrataError) {
+  public mutating func writeEnvironment(_ environment: EnvironmentReport, in language: ReportLanguage)
+    throws(StrataError)
+  {
     try write(words.title)
     try writeHeading(words.environment)
     try write(environment.text(in: language))

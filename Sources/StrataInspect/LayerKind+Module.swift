@@ -12,10 +12,17 @@ extension LayerKind {
         Convolution(
           stride: layer.stride, padding: layer.padding, dilation: layer.dilation, groups: layer.groups,
           hasBias: layer.bias != nil))
-    case let layer as BatchNorm2d: self = .batchNorm(layer.numFeatures)
+    case let layer as BatchNorm2d:
+      var settings = Normalisation(layer.numFeatures)
+      settings.epsilon = layer.eps
+      settings.momentum = layer.momentum
+      settings.hasScale = layer.weight != nil
+      settings.hasShift = layer.bias != nil
+      settings.tracksStatistics = layer.running_mean != nil
+      self = .batchNorm(settings)
     case is ReLU: self = .relu
     case let layer as MaxPool2d: self = .maxPool(layer.pooling)
-    case let layer as AdaptiveAvgPool2d: 
+    case let layer as AdaptiveAvgPool2d:
       self = .adaptiveAveragePool(IntPair(layer.outputSize.height ?? 0, layer.outputSize.width ?? 0))
     case let layer as Dropout: self = .dropout(layer.p)
     case let layer as Linear:

@@ -33,7 +33,8 @@ public struct Processor: Sendable, Hashable {
     #if canImport(Darwin)
       let threads = systemNumber("hw.logicalcpu") ?? usable
       return Processor(
-        model: systemText("machdep.cpu.brand_string") ?? "unknown", cores: systemNumber("hw.physicalcpu") ?? threads,
+        model: systemText("machdep.cpu.brand_string") ?? "unknown",
+        cores: systemNumber("hw.physicalcpu") ?? threads,
         threads: threads, usable: usable)
     #else
       let threads = max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
@@ -63,25 +64,24 @@ public struct Processor: Sendable, Hashable {
 }
 
 /// What Linux's `/proc/cpuinfo` says.
-struct ProcessorDescription {
-  let model: String?
-  let cores: Int?
+package struct ProcessorDescription {
+  package let model: String?
+  package let cores: Int?
 
-  init(_ text: String) {
+  package init(_ text: String) {
     var model: String?
     var implementer: String?
     var places: Set<String> = []
-    var package = "0"
+    var socket = "0"
     for line in text.split(separator: "\n") {
-      let parts = line.split(separator: ":", maxSplits: 1).map { $0.filter { !$0.isWhitespace || $0 == " " } }
+      let parts = line.split(separator: ":", maxSplits: 1).map(\.trimmed)
       guard parts.count == 2 else { continue }
-      let key = parts[0].trimmed
-      let value = parts[1].trimmed
-      switch key {
+      let value = parts[1]
+      switch parts[0] {
       case "model name", "Model": model = model ?? value
       case "CPU implementer": implementer = implementer ?? value
-      case "physical id": package = value
-      case "core id": places.insert("\(package)/\(value)")
+      case "physical id": socket = value
+      case "core id": places.insert("\(socket)/\(value)")
       default: break
       }
     }
@@ -98,15 +98,15 @@ extension StringProtocol {
 }
 
 /// The limits that Linux's control groups, and so containers, set to a process.
-struct ControlGroup: Equatable {
-  var processorQuota: Double?
-  var memoryLimit: Double?
+package struct ControlGroup: Equatable {
+  package var processorQuota: Double?
+  package var memoryLimit: Double?
 
   /// The limits of this process.
   static let current = ControlGroup { SystemFile.text($0) }
 
   /// Reads the limits of both versions of control groups through `read`, the tightest of all levels of the tree.
-  init(read: (String) -> String?) {
+  package init(read: (String) -> String?) {
     for line in (read("/proc/self/cgroup") ?? "").split(separator: "\n") {
       let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false).map(String.init)
       guard parts.count == 3 else { continue }
@@ -143,12 +143,16 @@ struct ControlGroup: Equatable {
   /// `200000 100000` is two processors' time; `max` and -1 are no limit.
   private mutating func tighten(_ text: String?) {
     let numbers = (text ?? "").split(whereSeparator: \.isWhitespace).map { Double($0) }
-    guard numbers.count == 2, let quota = numbers[0], let period = numbers[1], quota > 0, period > 0 else { return }
+    guard numbers.count == 2, let quota = numbers[0], let period = numbers[1], quota > 0, period > 0 else {
+      return
+    }
     processorQuota = min(processorQuota ?? .infinity, quota / period)
   }
 
   private mutating func tightenMemory(_ text: String?) {
-    guard let word = text?.split(whereSeparator: \.isWhitespace).first, let limit = Double(word) else { return }
+    guard let word = text?.split(whereSeparator: \.isWhitespace).first, let limit = Double(word) else {
+      return
+    }
     // Version 1 writes a number near 2⁶³ for no limit.
     if limit > 0, limit < 9e18 { memoryLimit = min(memoryLimit ?? .infinity, limit) }
   }
@@ -173,7 +177,9 @@ public struct MachineMemory: Sendable, Hashable {
     #if canImport(Darwin)
       return MachineMemory(total: total)
     #else
-      let line = (SystemFile.text("/proc/meminfo") ?? "").split(separator: "\n").first { $0.hasPrefix("MemAvailable:") }
+      let line = (SystemFile.text("/proc/meminfo") ?? "").split(separator: "\n").first {
+        $0.hasPrefix("MemAvailable:")
+      }
       let available = line?.split(separator: " ").dropFirst().first.flatMap { Double($0) }.map { $0 * 1024 }
       let limit = min(total, ControlGroup.current.memoryLimit ?? .infinity)
       return MachineMemory(total: limit, available: available.map { min($0, limit) })

@@ -4,6 +4,9 @@ import StrataGraph
 // The four networks of the lab, written down a second time: as tables of numbers that share no code with the
 // networks themselves, so that a mistake in one of them shows.
 extension Specification {
+  /// The names of the lab's networks, in its order; each has a specification.
+  public static let labNetworks = ["alexnet", "vgg16", "resnet50", "mobilenet_v1"]
+
   /// The specification of a network by the name under which it is registered, or nil.
   public static func named(_ name: String, classes: Int = 1000) -> Specification? {
     switch name {
@@ -73,7 +76,7 @@ extension Specification {
   public static func resNet50(classes: Int = 1000) -> Specification {
     var network = SpecificationBuilder()
     network.convolution("conv1", 3, 64, kernel: 7, stride: 2, padding: 3, bias: false)
-    network.add("bn1", .batchNorm(64))
+    network.batchNorm("bn1", 64)
     network.add("relu", .relu)
     network.add("maxpool", .maxPool(Pooling(kernel: 3, stride: 2, padding: 1)))
     network.endBlock()
@@ -97,7 +100,7 @@ extension Specification {
   public static func mobileNetV1(classes: Int = 1000) -> Specification {
     var network = SpecificationBuilder()
     network.convolution("features.0", 3, 32, kernel: 3, stride: 2, padding: 1, bias: false)
-    network.add("features.1", .batchNorm(32))
+    network.batchNorm("features.1", 32)
     network.add("features.2", .relu)
     network.endBlock()
     var channels = 32
@@ -109,10 +112,10 @@ extension Specification {
       network.convolution(
         "\(path).depthwise", channels, channels, kernel: 3, stride: stride, padding: 1, groups: channels,
         bias: false)
-      network.add("\(path).bn1", .batchNorm(channels))
+      network.batchNorm("\(path).bn1", channels)
       network.add("\(path).relu1", .relu)
       network.convolution("\(path).pointwise", channels, width, kernel: 1, bias: false)
-      network.add("\(path).bn2", .batchNorm(width))
+      network.batchNorm("\(path).bn2", width)
       network.add("\(path).relu2", .relu)
       network.endBlock()
       channels = width
@@ -129,21 +132,22 @@ extension SpecificationBuilder {
   fileprivate mutating func bottleneck(_ path: String, from: Int, width: Int, stride: Int, isFirst: Bool) {
     let input = last
     convolution("\(path).conv1", from, width, kernel: 1, bias: false)
-    add("\(path).bn1", .batchNorm(width))
+    batchNorm("\(path).bn1", width)
     add("\(path).relu", .relu)
     convolution("\(path).conv2", width, width, kernel: 3, stride: stride, padding: 1, bias: false)
-    add("\(path).bn2", .batchNorm(width))
+    batchNorm("\(path).bn2", width)
     add("\(path).relu", .relu)
     convolution("\(path).conv3", width, 4 * width, kernel: 1, bias: false)
-    add("\(path).bn3", .batchNorm(4 * width))
+    batchNorm("\(path).bn3", 4 * width)
+    var shortcut = input
     if isFirst {
-      let branch = last
+      let trunk = last
       last = input
       convolution("\(path).downsample.0", from, 4 * width, kernel: 1, stride: stride, bias: false)
-      add("\(path).downsample.1", .batchNorm(4 * width))
-      last = branch
+      batchNorm("\(path).downsample.1", 4 * width)
+      shortcut = last
+      last = trunk
     }
-    addBranches()
-    add("\(path).relu", .relu)
+    add("\(path).relu", .relu, plus: shortcut)
   }
 }

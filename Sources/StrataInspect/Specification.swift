@@ -6,7 +6,7 @@ public enum LayerKind: Sendable, Hashable {
   /// A convolution from some channels to others.
   case convolution(from: Int, to: Int, kernel: IntPair, Convolution)
   /// A normalisation of each channel.
-  case batchNorm(Int)
+  case batchNorm(Normalisation)
   /// A rectifier.
   case relu
   /// The largest value of each window.
@@ -44,10 +44,17 @@ public enum LayerKind: Sendable, Hashable {
         ("dilation", settings.dilation.brief), ("groups", "\(settings.groups)"),
         ("bias", settings.hasBias ? "yes" : "no"),
       ]
-    case .batchNorm(let channels): [("channels", "\(channels)")]
+    case .batchNorm(let settings):
+      [
+        ("channels", "\(settings.channels)"), ("epsilon", DecimalText.general(settings.epsilon)),
+        ("momentum", settings.momentum.map { DecimalText.general($0) } ?? "average of all batches"),
+        ("scale", settings.hasScale ? "yes" : "no"), ("shift", settings.hasShift ? "yes" : "no"),
+        ("running statistics", settings.tracksStatistics ? "yes" : "no"),
+      ]
     case .maxPool(let pooling):
       [
-        ("kernel", pooling.kernel.brief), ("stride", pooling.stride.brief), ("padding", pooling.padding.brief),
+        ("kernel", pooling.kernel.brief), ("stride", pooling.stride.brief),
+        ("padding", pooling.padding.brief),
         ("dilation", pooling.dilation.brief), ("ceil mode", pooling.roundsUp ? "yes" : "no"),
       ]
     case .adaptiveAveragePool(let size): [("output size", size.brief)]
@@ -63,7 +70,8 @@ public enum LayerKind: Sendable, Hashable {
     switch self {
     case .convolution(let from, let to, let kernel, let settings):
       to * (from / settings.groups) * kernel.height * kernel.width + (settings.hasBias ? to : 0)
-    case .batchNorm(let channels): 2 * channels
+    case .batchNorm(let settings):
+      settings.channels * ((settings.hasScale ? 1 : 0) + (settings.hasShift ? 1 : 0))
     case .linear(let from, let to, let hasBias): to * (from + (hasBias ? 1 : 0))
     case .relu, .maxPool, .adaptiveAveragePool, .dropout, .other: 0
     }
@@ -73,15 +81,18 @@ public enum LayerKind: Sendable, Hashable {
   public func result(of input: Shape) throws(StrataError) -> Shape {
     switch self {
     case .relu, .dropout, .other: return input
-    case .batchNorm(let channels):
-      guard input.rank > 1, input[1] == channels else { throw mismatch("expects \(channels) channels, got \(input)") }
+    case .batchNorm(let settings):
+      guard input.rank > 1, input[1] == settings.channels else {
+        throw mismatch("expects \(settings.channels) channels, got \(input)")
+      }
       return input
     case .convolution(let from, let to, let kernel, let settings):
       guard input.rank == 4, input[1] == from else {
         throw mismatch("expects \(from) input channels, got \(input.rank > 1 ? input[1] : 0) in \(input)")
       }
       let size = try windows(
-        input, kernel: kernel, stride: settings.stride, padding: settings.padding, dilation: settings.dilation)
+        input, kernel: kernel, stride: settings.stride, padding: settings.padding, dilation: settings.dilation
+      )
       return [input[0], to, size.height, size.width]
     case .maxPool(let pooling):
       guard input.rank == 4 else { throw mismatch("expects an image batch, got \(input)") }
@@ -96,7 +107,9 @@ public enum LayerKind: Sendable, Hashable {
     case .linear(let from, let to, _):
       // Networks flatten maps before their first linear layer.
       let features = input.dropFirst().reduce(1, *)
-      guard features == from else { throw mismatch("expects \(from) features, got \(features) from \(input)") }
+      guard features == from else {
+        throw mismatch("expects \(from) features, got \(features) from \(input)")
+      }
       return [input[0], to]
     }
   }
@@ -130,6 +143,25 @@ public enum LayerKind: Sendable, Hashable {
   private func mismatch(_ message: String) -> StrataError { StrataError(.shape, message) }
 }
 
+/// The settings of a batch normalisation.
+public struct Normalisation: Sendable, Hashable {
+  /// Channels, each normalised by itself.
+  public var channels: Int
+  /// Added to the variance.
+  public var epsilon = 1e-5
+  /// The weight of a batch in the running statistics; nil for the average of all batches.
+  public var momentum: Double? = 0.1
+  /// Whether channels are scaled afterwards.
+  public var hasScale = true
+  /// Whether channels are shifted afterwards.
+  public var hasShift = true
+  /// Whether there are running statistics.
+  public var tracksStatistics = true
+
+  /// Creates PyTorch's default settings for some channels.
+  public init(_ channels: Int) { self.channels = channels }
+}
+
 extension IntPair {
   /// `3`, or `3×5` where the numbers differ.
   fileprivate var brief: String { isSquare ? "\(height)" : "\(height)×\(width)" }
@@ -145,6 +177,10 @@ public struct Specification: Sendable {
     public let kind: LayerKind
     /// The call whose result it takes; nil for the network's input.
     public let source: Int?
+    /// The call whose result is added to that before, where `isSum`; nil for the network's input.
+    public let addend: Int?
+    /// Whether the input is a sum of two results.
+    public let isSum: Bool
   }
 
   /// The name of the network's class.
@@ -153,9 +189,6 @@ public struct Specification: Sendable {
   public let calls: [Call]
   /// The layers that end a block, whose feature maps reports show.
   public let blockEnds: [String]
-  /// Sums of two branches.
-  public let additions: Int
-
   /// The layers, each once, in the order of their first call.
   public var layers: [Call] {
     var seen: Set<String> = []
@@ -195,33 +228,43 @@ public struct Specification: Sendable {
 }
 
 /// Collects the calls of a specification one after the other.
-struct SpecificationBuilder {
-  private(set) var calls: [Specification.Call] = []
-  private(set) var blockEnds: [String] = []
-  private(set) var additions = 0
+package struct SpecificationBuilder {
+  package private(set) var calls: [Specification.Call] = []
+  package private(set) var blockEnds: [String] = []
   /// The call whose result the next one takes.
-  var last: Int?
+  package var last: Int?
 
-  mutating func add(_ path: String, _ kind: LayerKind) {
-    calls.append(Specification.Call(path: path, kind: kind, source: last))
+  package init() {}
+
+  package mutating func add(_ path: String, _ kind: LayerKind) {
+    calls.append(Specification.Call(path: path, kind: kind, source: last, addend: nil, isSum: false))
     last = calls.count - 1
   }
 
-  mutating func convolution(
+  /// Adds a layer whose input is the sum of the last result and another.
+  package mutating func add(_ path: String, _ kind: LayerKind, plus addend: Int?) {
+    calls.append(Specification.Call(path: path, kind: kind, source: last, addend: addend, isSum: true))
+    last = calls.count - 1
+  }
+
+  package mutating func convolution(
     _ path: String, _ from: Int, _ to: Int, kernel: Int, stride: Int = 1, padding: Int = 0, groups: Int = 1,
     bias: Bool = true
   ) {
-    let settings = Convolution(stride: IntPair(stride), padding: IntPair(padding), groups: groups, hasBias: bias)
+    let settings = Convolution(
+      stride: IntPair(stride), padding: IntPair(padding), groups: groups, hasBias: bias)
     add(path, .convolution(from: from, to: to, kernel: IntPair(kernel), settings))
   }
 
-  mutating func endBlock() { if let path = calls.last?.path { blockEnds.append(path) } }
+  package mutating func batchNorm(_ path: String, _ channels: Int) {
+    add(path, .batchNorm(Normalisation(channels)))
+  }
 
-  mutating func endBlock(named path: String) { blockEnds.append(path) }
+  package mutating func endBlock() { if let path = calls.last?.path { blockEnds.append(path) } }
 
-  mutating func addBranches() { additions += 1 }
+  package mutating func endBlock(named path: String) { blockEnds.append(path) }
 
-  func specification(_ name: String) -> Specification {
-    Specification(name: name, calls: calls, blockEnds: blockEnds, additions: additions)
+  package func specification(_ name: String) -> Specification {
+    Specification(name: name, calls: calls, blockEnds: blockEnds)
   }
 }

@@ -4,8 +4,8 @@ import StrataNN
 
 /// Compares what a network consists of, and the graph that its call builds, with a specification.
 /// Nothing is computed and no weight allocated.
-struct StructureCheck {
-  private(set) var results: [CheckResult] = []
+package struct StructureCheck {
+  package private(set) var results: [CheckResult] = []
   /// The network's call, or nil where it cannot take the input.
   let trace: TracedNetwork?
   let parameters: Int
@@ -16,7 +16,7 @@ struct StructureCheck {
   private let shapes: [Shape]
 
   /// Throws where the specification itself cannot take the input.
-  init(_ model: Module, against specification: Specification, input: Shape) throws(StrataError) {
+  package init(_ model: Module, against specification: Specification, input: Shape) throws(StrataError) {
     try MachineMemory.current.requireRoom(forInput: input)
     self.model = model
     self.specification = specification
@@ -37,7 +37,7 @@ struct StructureCheck {
       CheckResult(
         "parameters", expected: Text.grouped(specification.parameterCount), found: Text.grouped(parameters)))
     if let trace {
-      checkCalls(of: trace)
+      checkOrder(of: trace)
       checkMaps(of: trace)
     } else {
       let output = shapes.last.map { "an output \($0)" } ?? "an output"
@@ -83,36 +83,41 @@ struct StructureCheck {
   private func mapDifference(_ layer: Specification.Call, _ found: LayerKind) -> String? {
     guard let place = specification.calls.firstIndex(where: { $0.path == layer.path }) else { return nil }
     let source = specification.calls[place].source
-    guard let shape = try? found.result(of: source.map { shapes[$0] } ?? input), shape.rank == 4 else { return nil }
+    guard let shape = try? found.result(of: source.map { shapes[$0] } ?? input), shape.rank == 4 else {
+      return nil
+    }
     let expected = shapes[place]
     guard shape[2] != expected[2] || shape[3] != expected[3] else { return nil }
     return "map \(Text.map(shape)) instead of \(Text.map(expected))"
   }
 
-  /// Whether layers are called in the specified order and branches joined.
-  private mutating func checkCalls(of trace: TracedNetwork) {
-    let leaves = Set(model.leaves.map(\.path))
-    let expected = specification.calls.filter(\.kind.actsInEvaluation).map(\.path)
-    let found = trace.calls.map(\.path).filter(leaves.contains)
-    let difference = (0..<max(expected.count, found.count)).first { place in
-      (place < expected.count ? expected[place] : nil) != (place < found.count ? found[place] : nil)
-    }
-    if let place = difference {
-      let expectedCall = place < expected.count ? expected[place] : "the end"
-      let foundCall = place < found.count ? found[place] : "the end"
-      results.append(
+  /// Whether every layer takes the results that it should: those of the layers before it, and of branches.
+  /// Only what depends on each other has an order; parallel branches may be called in either.
+  private mutating func checkOrder(of trace: TracedNetwork) {
+    let expected = specification.inputs
+    let found = trace.inputs
+    var differences: [CheckResult] = []
+    for (call, sources) in expected where found[call] != sources {
+      differences.append(
         CheckResult(
-          "layer order", ok: false, expected: "\(expectedCall) as call \(place + 1)", found: foundCall))
-    } else {
-      let text = "\(expected.count) calls as specified"
-      results.append(CheckResult("layer order", ok: true, expected: text, found: text))
+          "\(call) input", ok: false, expected: Self.list(sources),
+          found: found[call].map(Self.list) ?? "no such call"))
     }
-    if specification.additions > 0 || trace.additions > 0 {
-      results.append(
-        CheckResult(
-          "residual additions", expected: "\(specification.additions)", found: "\(trace.additions)"))
+    let known = Set(expected.map(\.call))
+    for call in found.keys.sorted() where !known.contains(call) {
+      differences.append(
+        CheckResult("\(call) input", ok: false, expected: "no such call", found: Self.list(found[call] ?? []))
+      )
     }
+    let text = "\(expected.count) calls as specified"
+    results.append(
+      CheckResult(
+        "layer order", ok: differences.isEmpty, expected: text,
+        found: differences.isEmpty ? text : "\(differences.count) calls of other inputs"))
+    results += differences
   }
+
+  private static func list(_ sources: Set<String>) -> String { sources.sorted().joined(separator: " and ") }
 
   /// Whether feature maps, the output and the arithmetic are of the specified sizes.
   private mutating func checkMaps(of trace: TracedNetwork) {
@@ -142,4 +147,44 @@ struct StructureCheck {
 
   /// `96×55×55`.
   private func size(_ shape: Shape) -> String { shape.dropFirst().map(String.init).joined(separator: "×") }
+}
+
+/// What the network's own input is called among the inputs of layers.
+private let networkInput = "the network's input"
+
+/// A layer's path, with `#2` at its second call and so on.
+private func labels(_ paths: [String]) -> [String] {
+  var counts: [String: Int] = [:]
+  return paths.map { path in
+    counts[path, default: 0] += 1
+    let count = counts[path] ?? 1
+    return count == 1 ? path : "\(path)#\(count)"
+  }
+}
+
+extension Specification {
+  /// What every call that acts in evaluation takes: the results of other such calls.
+  fileprivate var inputs: [(call: String, sources: Set<String>)] {
+    let names = labels(calls.map(\.path))
+    func name(_ source: Int?) -> String {
+      var source = source
+      while let place = source, !calls[place].kind.actsInEvaluation { source = calls[place].source }
+      return source.map { names[$0] } ?? networkInput
+    }
+    return calls.indices.filter { calls[$0].kind.actsInEvaluation }.map { place in
+      let call = calls[place]
+      return (names[place], Set([name(call.source)] + (call.isSum ? [name(call.addend)] : [])))
+    }
+  }
+}
+
+extension TracedNetwork {
+  /// What every call takes.
+  fileprivate var inputs: [String: Set<String>] {
+    let names = labels(calls.map(\.path))
+    let pairs = zip(names, calls).map { name, call in
+      (name, Set(call.sources.map { $0.map { names[$0] } ?? networkInput }))
+    }
+    return Dictionary(uniqueKeysWithValues: pairs)
+  }
 }

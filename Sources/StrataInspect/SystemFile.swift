@@ -26,7 +26,9 @@ package enum SystemFile {
   }
 
   /// The first word of a file.
-  static func word(_ path: String) -> String? { text(path)?.split(whereSeparator: \.isWhitespace).first.map(String.init) }
+  static func word(_ path: String) -> String? {
+    text(path)?.split(whereSeparator: \.isWhitespace).first.map(String.init)
+  }
 
   /// Creates a folder and those above it, where they are missing.
   package static func createFolder(_ path: String) throws(StrataError) {

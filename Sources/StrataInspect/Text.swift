@@ -48,7 +48,9 @@ package enum Text {
   /// Rows in columns two spaces apart; the first column is aligned left, the others right.
   package static func table(_ rows: [[String]], indent: String = "") -> String {
     let columns = rows.map(\.count).max() ?? 0
-    let widths = (0..<columns).map { column in rows.map { $0.count > column ? width($0[column]) : 0 }.max() ?? 0 }
+    let widths = (0..<columns).map { column in
+      rows.map { $0.count > column ? width($0[column]) : 0 }.max() ?? 0
+    }
     return rows.map { row in
       let cells = row.enumerated().map { column, cell in
         let padding = String(repeating: " ", count: widths[column] - width(cell))

@@ -7,18 +7,23 @@ import StrataNN
 struct TracedNetwork {
   /// One call of a layer.
   struct Call {
+    /// The layer's path.
     let path: String
-    let typeName: String
+    /// The shape of the result.
     var shape: Shape
-    var macs: Int
+    /// What the input was made of by operations outside of layers: results of other calls, nil being the
+    /// network's input.
+    var sources: Set<Int?> = []
   }
 
   let graph: Graph
   let output: Shape
-  /// Calls that left operations in the graph, in their order.
+  /// Calls of layers that left operations in the graph.
   let calls: [Call]
   /// Multiplications, each with an addition.
   let macs: Int
+  /// Those of each layer.
+  let macsByPath: [String: Int]
 
   /// Calls the network, in the mode it is in, on a placeholder.
   init(_ model: Module, input: Shape) throws(StrataError) {
@@ -28,28 +33,36 @@ struct TracedNetwork {
     output = result.shape
     graph = Trace(of: [result]).graph
 
+    let layers = Set(model.leaves.map(\.path))
     var calls: [Call] = []
+    var macsByPath: [String: Int] = [:]
     var places: [ModuleOrigin: Int] = [:]
-    for node in graph.nodes where node.op.leafSlot == nil {
-      let macs = node.op.multiplyAccumulates(graph.operandTypes(node), node.type)
-      if let place = places[node.origin] {
-        calls[place].shape = node.type.shape
-        calls[place].macs += macs
-      } else {
-        places[node.origin] = calls.count
-        calls.append(
-          Call(path: node.origin.path, typeName: node.origin.typeName, shape: node.type.shape, macs: macs))
+    /// What each node's value was made of.
+    var origins = [Set<Int?>](repeating: [], count: graph.nodes.count)
+    for (index, node) in graph.nodes.enumerated() {
+      if node.op.leafSlot != nil {
+        if case .input = node.op { origins[index] = [nil] }
+        continue
       }
+      let sources = node.operands.reduce(into: Set<Int?>()) { $0.formUnion(origins[$1.index]) }
+      macsByPath[node.origin.path, default: 0] += node.op.multiplyAccumulates(
+        graph.operandTypes(node), node.type)
+      guard layers.contains(node.origin.path) else {
+        origins[index] = sources
+        continue
+      }
+      let place = places[node.origin] ?? calls.count
+      if place == calls.count {
+        places[node.origin] = place
+        calls.append(Call(path: node.origin.path, shape: node.type.shape))
+      }
+      calls[place].shape = node.type.shape
+      calls[place].sources.formUnion(sources.subtracting([place]))
+      origins[index] = [place]
     }
     self.calls = calls
-    macs = calls.reduce(0) { $0 + $1.macs }
-  }
-
-  /// Sums of two values of one shape: what joins a residual branch to its trunk.
-  var additions: Int {
-    graph.nodes.count { node in
-      node.op == .binary(.add) && node.operands.allSatisfy { graph[$0].op.leafSlot == nil }
-    }
+    self.macsByPath = macsByPath
+    macs = macsByPath.values.reduce(0, +)
   }
 
   /// Convolutions and linear layers on the longest way from the input to the output: a network's depth.
@@ -79,14 +92,18 @@ struct TracedNetwork {
   /// The most bytes of input and results that exist at one time when each is dropped after its last use.
   var peakActivationBytes: Int {
     var lastUse = [Int](repeating: graph.nodes.count, count: graph.nodes.count)
-    for (index, node) in graph.nodes.enumerated() { for operand in node.operands { lastUse[operand.index] = index } }
+    for (index, node) in graph.nodes.enumerated() {
+      for operand in node.operands { lastUse[operand.index] = index }
+    }
     for result in graph.results { lastUse[result.index] = graph.nodes.count }
     var live = 0
     var peak = 0
     for (index, node) in graph.nodes.enumerated() {
       live += Self.bytes(node)
       peak = max(peak, live)
-      for operand in Set(node.operands) where lastUse[operand.index] == index { live -= Self.bytes(graph[operand]) }
+      for operand in Set(node.operands) where lastUse[operand.index] == index {
+        live -= Self.bytes(graph[operand])
+      }
     }
     return peak
   }

@@ -37,7 +37,8 @@ public struct Verification: Sendable, Hashable {
       let both = Shape([2 * input[0]] + input.dropFirst())
       let large = try TracedNetwork(model, input: both)
       try MachineMemory.current.requireRoom(for: large, named: specification.name, input: both)
-      checks += BehaviourCheck.run(model, dependsOnMode: specification.dependsOnMode, input: input, seed: seed)
+      checks += BehaviourCheck.run(
+        model, dependsOnMode: specification.dependsOnMode, input: input, seed: seed)
     }
     self.init(structure, model: specification.name, checks: checks)
   }

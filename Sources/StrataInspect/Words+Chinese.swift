@@ -10,6 +10,19 @@ extension Words {
     quota: { "，限额为 \($0) 个处理器" },
     available: { "，可用 \($0)" },
     noCUDA: "不可用：",
+    cudaObstacle: { obstacle in
+      switch obstacle {
+      case .otherSystem: "此系统上没有 CUDA"
+      case .noLibrary: "找不到驱动程序库 libcuda.so.1"
+      case .brokenLibrary(let message): "驱动程序库无法使用：\(message)"
+      case .stubLibrary: "找到的驱动程序库只用于链接"
+      case .oldDriver(let version):
+        "驱动程序太旧" + (version.map { "：它支持 CUDA \($0)，需要 12.0 或更新" } ?? "")
+      case .mixedVersions: "驱动程序与其库版本不同（更新之后常见）：请重新启动"
+      case .noDevice: "有驱动程序，但没有设备"
+      case .refusal(let name): "驱动程序报告错误 \(name)"
+      }
+    },
     cuda: { "\($0)：\($1)；此版本在处理器上计算" },
     selfTest: { "\($1) 项基本运算中有 \($0) 项与已知结果一致。" },
     title: "四个卷积神经网络：构建、打印、运行、验证与比较",
@@ -27,7 +40,7 @@ extension Words {
     comparison: "比较",
     columns: ["", "层数", "参数量", "乘加运算", "权重 MB", "激活 MB", "前向 ms"],
     notes: """
-      层数指从输入到输出最长路径上的卷积层与全连接层。激活指所有运算的结果，原地运算不重复计入。\
+      层数指从输入到输出最长路径上的卷积层与全连接层。激活指所有运算的结果，原地运算不重复计入。
       大小按 32 位浮点数计算，1 MB 为一百万字节。
       """,
     conclusions: "结论",

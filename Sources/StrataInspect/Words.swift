@@ -10,6 +10,7 @@ struct Words: Sendable {
   let quota: @Sendable (String) -> String
   let available: @Sendable (String) -> String
   let noCUDA: String
+  let cudaObstacle: @Sendable (CUDAObstacle) -> String
   let cuda: @Sendable (_ version: String, _ devices: String) -> String
   let selfTest: @Sendable (_ passed: Int, _ count: Int) -> String
 
@@ -38,10 +39,14 @@ struct Words: Sendable {
     let classifierHeavy: @Sendable (_ name: String, _ share: String, _ macShare: String) -> String
     let featureHeavy: @Sendable (_ name: String, _ share: String) -> String
     let countsMislead: @Sendable (_ a: String, _ b: String, _ parameters: String, _ macs: String) -> String
-    let depth: @Sendable (_ deepest: String, _ layers: Int, _ other: String, _ otherLayers: Int, _ ratio: String) -> String
+    let depth:
+      @Sendable (_ deepest: String, _ layers: Int, _ other: String, _ otherLayers: Int, _ ratio: String) ->
+        String
     let separable: @Sendable (_ name: String, _ ratio: String) -> String
     let activations: @Sendable (_ name: String, _ ratio: String) -> String
-    let times: @Sendable (_ fastest: String, _ ms: String, _ slowest: String, _ slowMs: String, _ ratio: String) -> String
+    let times:
+      @Sendable (_ fastest: String, _ ms: String, _ slowest: String, _ slowMs: String, _ ratio: String) ->
+        String
     let speed: @Sendable (_ best: String, _ high: String, _ worst: String, _ low: String) -> String
   }
 
@@ -65,6 +70,19 @@ extension Words {
     quota: { ", limited to the time of \($0)" },
     available: { ", \($0) available" },
     noCUDA: "not available: ",
+    cudaObstacle: { obstacle in
+      switch obstacle {
+      case .otherSystem: "it does not exist on this system"
+      case .noLibrary: "there is no driver library, libcuda.so.1"
+      case .brokenLibrary(let message): "the driver library cannot be used: \(message)"
+      case .stubLibrary: "the driver library found only serves linking"
+      case .oldDriver(let version):
+        "the driver is too old" + (version.map { ": it supports CUDA \($0), needed is 12.0 or newer" } ?? "")
+      case .mixedVersions: "the driver and its library are of different versions, as after an update: restart"
+      case .noDevice: "there is a driver but no device"
+      case .refusal(let name): "the driver gives error \(name)"
+      }
+    },
     cuda: { "\($0): \($1); this version computes on the processor" },
     selfTest: { "\($0) of \($1) basic operations give their known answers." },
     title: "Four convolutional networks: built, printed, run, verified, compared",
@@ -80,10 +98,12 @@ extension Words {
     verified: "Verified",
     verifiedCount: { "\($0) of \($1) properties hold" },
     comparison: "Comparison",
-    columns: ["", "layers", "parameters", "multiply-accumulates", "weights MB", "activations MB", "forward ms"],
+    columns: [
+      "", "layers", "parameters", "multiply-accumulates", "weights MB", "activations MB", "forward ms",
+    ],
     notes: """
-      Layers are convolutions and linear layers on the longest way from input to output. Activations are the \
-      results of all operations, those in place counted once. Sizes are of 32-bit numbers, 1 MB being a million bytes.
+      Layers are convolutions and linear layers on the longest way from input to output. Activations are the
+      results of all operations, those in place counted once. Numbers take 32 bits; 1 MB is a million bytes.
       """,
     conclusions: "Conclusions",
     conclusion: Conclusions(

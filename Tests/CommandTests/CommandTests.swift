@@ -1,0 +1,142 @@
+import Foundation
+import Strata
+import Testing
+
+@Suite("Commands") struct CommandTests {
+  @Test(
+    "the structure is PyTorch's text",
+    arguments: ["alexnet", "vgg16", "resnet50", "mobilenet_v1"])
+  func show(_ name: String) throws {
+    let result = try Tool.run(["show", name])
+    #expect(result.status == 0)
+    #expect(result.message == "")
+    #expect(try fixture("print/\(name).txt") == result.output)
+    #expect(try Tool.run(["show", name, "--torch", "2.0"]).output == fixture("print/\(name).torch20.txt"))
+    #expect(try Tool.run(["show", "--torch=2.15", "--", name]).output == fixture("print/\(name).txt"))
+  }
+
+  @Test("the number of classes changes the last layer") func classes() throws {
+    let result = try Tool.run(["show", "mobilenet_v1", "--classes=7"])
+    #expect(result.output.contains("(classifier): Linear(in_features=1024, out_features=7, bias=True)"))
+  }
+
+  @Test("nothing is computed to list or print networks", .timeLimit(.minutes(1))) func quickness() throws {
+    for words in [["show", "vgg16"], ["models"]] {
+      let times = try (0..<5).map { _ in
+        let start = ContinuousClock.now
+        _ = try Tool.run(words)
+        return ContinuousClock.now - start
+      }
+      #expect(try #require(times.min()) < .milliseconds(100), "\(words)")
+    }
+  }
+
+  @Test("networks are listed with parameters and paper") func models() throws {
+    let text = try Tool.run(["models"])
+    let line = try #require(text.output.split(separator: "\n").first { $0.hasPrefix("vgg16 ") })
+    #expect(line.contains(" 138,357,544  Very Deep Convolutional Networks"))
+    let networks = try #require(try Tool.run(["models", "--json"]).json().array)
+    for (name, parameters, year) in [
+      ("alexnet", 62_378_344, 2012), ("vgg16", 138_357_544, 2014), ("resnet50", 25_557_032, 2015),
+      ("mobilenet_v1", 4_231_976, 2017),
+    ] {
+      let network = try #require(networks.first { $0["name"]?.string == name })
+      #expect(network["parameters"]?.integer == parameters)
+      #expect(network["year"]?.integer == year)
+    }
+    #expect(networks.allSatisfy { $0["paper"]?.string?.isEmpty == false })
+  }
+
+  @Test("the environment is described and tested") func environment() throws {
+    let text = try Tool.run(["env"])
+    #expect(text.status == 0)
+    #expect(text.output.contains("x:\ntensor([[1, 2],\n        [3, 4]])\n"))
+    #expect(text.output.contains("y:\ntensor([[5, 6],\n        [7, 8]])\n"))
+    #expect(text.output.contains("x + y:\ntensor([[ 6,  8],\n        [10, 12]])\n"))
+    #expect(!text.output.contains("\u{1B}"), "colour without a terminal")
+
+    let json = try Tool.run(["env", "--json"]).json()
+    #expect(json["strata"]?.string == StrataVersion.strata)
+    #expect(json["swift"]?.string?.hasPrefix("6.") == true)
+    #expect(json["onednn"]?["version"]?.string?.hasPrefix("3.") == true)
+    #expect(json["onednn"]?["isa"]?.string?.isEmpty == false)
+    #expect(json["cpu"]?["model"]?.string?.isEmpty == false)
+    #expect(json["cpu"]?["cores"]?.integer ?? 0 > 0)
+    #expect(json["memory"]?["total_bytes"]?.integer ?? 0 > 0)
+    let isAvailable = try #require((json["cuda"]?["available"]?.bool) as Bool?)
+    #expect(isAvailable || json["cuda"]?["reason"]?.string?.isEmpty == false)
+    let checks = try #require(json["checks"]?.object)
+    #expect(checks.count > 20)
+    #expect(checks.allSatisfy { $0.value == true })
+  }
+
+  @Test("forward passes are measured") func bench() throws {
+    let result = try Tool.run(["bench", "mobilenet_v1", "--batch", "2", "--threads", "1", "--json"])
+    #expect(result.status == 0)
+    let json = try result.json()
+    func number(_ name: String) throws -> Double { try #require(json[name]?.number) }
+    #expect(try number("batch") == 2 && number("threads") == 1 && number("macs") == 2 * 568_740_352)
+    let median = try number("median_ms")
+    #expect(try 0 < number("p10_ms") && number("p10_ms") <= median && median <= number("p90_ms"))
+    #expect(abs(try number("images_per_second") - 2000 / median) < 1e-6 * 2000 / median)
+    #expect(abs(try number("gflops") - 4e-6 * 568_740_352 / median) < 1e-6 * 4e-6 * 568_740_352 / median)
+    #expect(try Tool.run(["bench", "mobilenet_v1"]).output.contains("GFLOP/s"))
+  }
+
+  @Test("networks are verified property by property") func verify() throws {
+    let words = ["verify", "mobilenet_v1", "resnet50", "--input", "1,3,64,96", "--classes", "10"]
+    let text = try Tool.run(words)
+    #expect(text.status == 0)
+    #expect(text.output.contains("ok      output shape: [1, 10]"))
+    #expect(!text.output.contains("FAILED"))
+
+    let networks = try #require(try Tool.run(words + ["--json"]).json().array)
+    #expect(networks.map { $0["model"]?.string } == ["mobilenet_v1", "resnet50"])
+    for network in networks {
+      #expect(network["ok"] == true)
+      #expect(network["output_shape"] == [1, 10])
+      let checks = try #require(network["checks"]?.array)
+      #expect(
+        checks.allSatisfy { $0["ok"] == true && $0["expected"]?.string != nil && $0["found"]?.string != nil })
+      let names = Set(checks.compactMap { $0["name"]?.string })
+      #expect(
+        names.isSuperset(of: [
+          "layers", "layer settings", "layer order", "parameters", "output shape", "multiply-accumulates",
+          "finite outputs", "deterministic", "batch of two", "train and eval",
+        ]))
+    }
+    let single = try Tool.run(["verify", "mobilenet_v1", "--json"]).json()
+    #expect(single["macs"] == 568_740_352 && single["parameters"] == 4_231_976)
+  }
+
+  @Test("the lab is reported in two languages") func lab() throws {
+    let english = try Tool.run(["lab", "mobilenet_v1", "resnet50"], environment: ["LC_ALL": "C.UTF-8"])
+    #expect(english.status == 0)
+    for part in [
+      "1. Environment", "2. MobileNetV1", "3. ResNet50", "4. Comparison", "5. Conclusions", "25,557,032",
+      "[1, 1000]", try fixture("print/resnet50.txt"), "ResNet50 is the largest with 25,557,032 parameters",
+    ] {
+      #expect(english.output.contains(part), "\(part)")
+    }
+    let chinese = try Tool.run(["lab", "mobilenet_v1"], environment: ["LC_ALL": "zh_CN.UTF-8"])
+    #expect(chinese.output.contains("1. 环境") && chinese.output.contains("参数量"))
+    #expect(chinese.output.contains(try fixture("print/mobilenet_v1.txt")))
+    let chosen = try Tool.run(
+      ["lab", "mobilenet_v1", "--lang", "en"], environment: ["LC_ALL": "zh_CN.UTF-8"])
+    #expect(chosen.output.contains("1. Environment"))
+  }
+
+  @Test("the tool and each command explain themselves") func help() throws {
+    let tool = try Tool.run(["--help"])
+    #expect(tool.status == 0 && tool.message == "")
+    for name in ["env", "models", "show", "bench", "verify", "run", "lab"] {
+      #expect(tool.output.contains("  \(name) "))
+      let help = try Tool.run([name, "--help"])
+      #expect(help.status == 0)
+      #expect(help.output.contains("Usage: strata \(name)"))
+      #expect(try Tool.run(["help", name]).output == help.output)
+      #expect(try Tool.run([name, "-h"]).output == help.output)
+    }
+    #expect(try Tool.run(["--version"]).output == "strata \(StrataVersion.strata)\n")
+  }
+}
