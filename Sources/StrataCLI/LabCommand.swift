@@ -33,7 +33,7 @@ extension Command {
     for entry in entries {
       try report.writeNetwork(
         entry.make(), reference: "\(entry.authors), \(entry.year)",
-        specification: Specification.named(entry.name))
+        specification: Specification.named(entry.name), input: Shape([1] + entry.imageShape))
       // The next network needs the memory that this one's plans hold.
       Engine.clearCache()
     }

@@ -15,7 +15,7 @@ extension MachineMemory {
   }
 
   /// Throws where a network's weights and its intermediate results on an input do not fit.
-  func requireRoom(for trace: TracedNetwork, named name: String, input: Shape) throws(StrataError) {
+  package func requireRoom(for trace: TracedNetwork, named name: String, input: Shape) throws(StrataError) {
     let bytes = Double(trace.variableBytes) + Double(trace.peakActivationBytes)
     try requireRoom(bytes, for: "\(name) on an input of \(input)")
   }

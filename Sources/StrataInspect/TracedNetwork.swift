@@ -4,7 +4,7 @@ import StrataNN
 
 /// What a network does with an input of some shape, read off the graph that its call builds.
 /// Nothing is computed and no weight allocated.
-struct TracedNetwork {
+package struct TracedNetwork {
   /// One call of a layer.
   struct Call {
     /// The layer's path.
@@ -26,7 +26,7 @@ struct TracedNetwork {
   let macsByPath: [String: Int]
 
   /// Calls the network, in the mode it is in, on a placeholder.
-  init(_ model: Module, input: Shape) throws(StrataError) {
+  package init(_ model: Module, input: Shape) throws(StrataError) {
     try MachineMemory.current.requireRoom(forInput: input)
     let result = model(Tensor.placeholder(input))
     if let error = result.error { throw error }
@@ -82,7 +82,7 @@ struct TracedNetwork {
   }
 
   /// Bytes of the parameters and other variables.
-  var variableBytes: Int {
+  package var variableBytes: Int {
     graph.nodes.reduce(0) { sum, node in
       if case .variable = node.op { return sum + node.type.byteCount }
       return sum
@@ -90,19 +90,23 @@ struct TracedNetwork {
   }
 
   /// The most bytes of input and results that exist at one time when each is dropped after its last use.
-  var peakActivationBytes: Int {
-    var lastUse = [Int](repeating: graph.nodes.count, count: graph.nodes.count)
+  package var peakActivationBytes: Int {
+    // A view is its operand under another shape, and keeps it.
+    var roots = Array(graph.nodes.indices)
+    var lastUse = roots
     for (index, node) in graph.nodes.enumerated() {
-      for operand in node.operands { lastUse[operand.index] = index }
+      for operand in node.operands { lastUse[roots[operand.index]] = index }
+      if !node.ownsMemory, let operand = node.operands.first { roots[index] = roots[operand.index] }
     }
-    for result in graph.results { lastUse[result.index] = graph.nodes.count }
+    for result in graph.results { lastUse[roots[result.index]] = graph.nodes.count }
+
     var live = 0
     var peak = 0
     for (index, node) in graph.nodes.enumerated() {
-      live += Self.bytes(node)
+      if roots[index] == index { live += Self.bytes(node) }
       peak = max(peak, live)
-      for operand in Set(node.operands) where lastUse[operand.index] == index {
-        live -= Self.bytes(graph[operand])
+      for root in Set(node.operands.map { roots[$0.index] }) where lastUse[root] == index {
+        live -= Self.bytes(graph.nodes[root])
       }
     }
     return peak
