@@ -1,6 +1,7 @@
 import Foundation
 import StrataCore
 import StrataFormats
+import Testing
 
 /// A folder for one test, removed when the last reference to it goes.
 final class TemporaryFolder {
@@ -43,4 +44,38 @@ func sampleArchive() -> TensorArchive {
   archive["scalar"] = HostTensor([Float(2.5)], shape: [])
   archive["empty"] = HostTensor([Float](), shape: [0, 4])
   return archive
+}
+
+/// The folder of the files that torch, numpy and safetensors wrote.
+let formatsFolder: String = {
+  let parts = #filePath.split(separator: "/", omittingEmptySubsequences: false)
+  return parts.dropLast(2).joined(separator: "/") + "/Fixtures/formats"
+}()
+
+/// The bytes of one of them.
+func fixture(_ name: String) throws -> [UInt8] { try FileSystem.read("\(formatsFolder)/\(name)") }
+
+/// Requires the tensors, names in order if asked for, that a file of expectations holds.
+func expectSame(
+  _ archive: TensorArchive, as name: String, inOrder: Bool = false,
+  location: SourceLocation = #_sourceLocation
+) throws {
+  let expected = try Safetensors.read("\(formatsFolder)/\(name).expected.safetensors")
+  #expect(archive.names.sorted() == expected.names.sorted(), sourceLocation: location)
+  for (name, tensor) in expected { expectSame(archive[name], tensor, name, location: location) }
+}
+
+/// Requires the same type, shape and bits.
+func expectSame(
+  _ actual: HostTensor?, _ expected: HostTensor, _ name: String = "",
+  location: SourceLocation = #_sourceLocation
+) {
+  guard let actual else {
+    Issue.record("\(name) is missing", sourceLocation: location)
+    return
+  }
+  #expect(actual.dtype == expected.dtype, "\(name)", sourceLocation: location)
+  #expect(actual.shape == expected.shape, "\(name)", sourceLocation: location)
+  #expect(actual.bytes.elementsEqual(expected.bytes), "\(name)", sourceLocation: location)
+  withExtendedLifetime((actual, expected)) {}
 }
