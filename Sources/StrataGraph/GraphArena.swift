@@ -120,3 +120,13 @@ extension Op {
     return nil
   }
 }
+
+extension Tensor {
+  /// What holds the tensor's node, so that tests can tell whether two tensors share it and whether it is freed.
+  package var home: AnyObject? {
+    GraphArena.locked {
+      guard case .node(let arena, let id) = storage.lockedContent else { return nil }
+      return GraphArena.resolve(arena, id).arena
+    }
+  }
+}
