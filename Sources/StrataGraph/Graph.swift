@@ -88,16 +88,19 @@ public struct StructuralKey: Hashable, Sendable {
   private let nodes: [Node]
   private let outputs: [NodeID]
   private let stateUpdates: [NodeID]
+  private let numbers: [UInt64]
   private let digest: Int
 
   init(_ graph: Graph) {
-    nodes = graph.nodes.map { Node(op: $0.op, operands: $0.operands, type: $0.type) }
+    nodes = graph.nodes.map { Node(op: $0.op.identity.op, operands: $0.operands, type: $0.type) }
+    numbers = graph.nodes.compactMap(\.op.identity.bits)
     outputs = graph.outputs
     stateUpdates = graph.stateUpdates
     var hasher = Hasher()
     hasher.combine(nodes)
     hasher.combine(outputs)
     hasher.combine(stateUpdates)
+    hasher.combine(numbers)
     digest = hasher.finalize()
   }
 
@@ -105,5 +108,18 @@ public struct StructuralKey: Hashable, Sendable {
 
   public static func == (a: StructuralKey, b: StructuralKey) -> Bool {
     a.digest == b.digest && a.nodes == b.nodes && a.outputs == b.outputs && a.stateUpdates == b.stateUpdates
+      && a.numbers == b.numbers
+  }
+}
+
+extension Op {
+  /// What tells operations apart: the operation without the number that it writes, and that number's bits.
+  /// By `==`, zeros of both signs would be the same, and NaN would not be itself.
+  package var identity: (op: Op, bits: UInt64?) {
+    if case .full(let shape, let dtype, let value) = self { return (.full(shape, dtype, 0), value.bitPattern) }
+    if case .pad(let before, let after, let value) = self {
+      return (.pad(before: before, after: after, value: 0), value.bitPattern)
+    }
+    return (self, nil)
   }
 }

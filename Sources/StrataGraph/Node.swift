@@ -80,4 +80,9 @@ public struct ModuleOrigin: Sendable, Hashable {
 
   /// `features.3 (Conv2d)`.
   public var label: String { path.isEmpty ? typeName : "\(path) (\(typeName))" }
+
+  /// The error with the module in front of its sentence; outside modules, the error as it is.
+  package func labelling(_ error: StrataError) -> StrataError {
+    label.isEmpty ? error : StrataError(error.kind, "\(label): \(error.message)")
+  }
 }

@@ -17,7 +17,8 @@ extension Op {
     case .unary, .activation, .clamp, .binary, .select, .cast: 0
     case .reduce, .argReduce, .topK, .softmax: 0
     case .reshape, .permute, .broadcast, .slice, .concatenate, .pad, .indexSelect: 0
-    case .maxPool2d, .averagePool2d, .adaptiveAveragePool2d, .batchNorm, .batchMoments, .dropout: 0
+    case .maxPool2d, .averagePool2d, .adaptiveAveragePool2d, .batchNorm, .layerNorm: 0
+    case .batchMoments, .dropout: 0
     }
   }
 }

@@ -54,6 +54,9 @@ func convolutionType(
   guard operands[0].dtype == operands[1].dtype else {
     throw shapeError("expects \(operands[1].dtype.rawValue) as its weights are, got \(operands[0])")
   }
+  for (name, pair) in [("stride", settings.stride), ("dilation", settings.dilation)] {
+    guard pair.height > 0, pair.width > 0 else { throw shapeError("\(name) \(pair) must be positive") }
+  }
   let height = windowCount(
     image[2], kernel: weights[2], stride: settings.stride.height, padding: settings.padding.height,
     dilation: settings.dilation.height)
@@ -103,6 +106,9 @@ private func checkEpilogue(
 
 func pooledType(_ pooling: Pooling, _ operand: TensorType) throws(StrataError) -> TensorType {
   let image = try imageShape(operand)
+  for (name, pair) in [("window", pooling.kernel), ("stride", pooling.stride), ("dilation", pooling.dilation)] {
+    guard pair.height > 0, pair.width > 0 else { throw shapeError("\(name) \(pair) must be positive") }
+  }
   guard pooling.padding.height * 2 <= pooling.kernel.height, pooling.padding.width * 2 <= pooling.kernel.width
   else { throw shapeError("padding \(pooling.padding) is more than half of the window \(pooling.kernel)") }
   let height = windowCount(
@@ -123,6 +129,15 @@ func batchNormType(isAffine: Bool, _ operands: [TensorType]) throws(StrataError)
   guard operands.count == (isAffine ? 5 : 3) else { throw shapeError("has \(operands.count) operands") }
   for operand in operands.dropFirst() where operand.shape != [channels] {
     throw shapeError("expects \(operand.shape.elementCount) channels, got \(channels) in \(operands[0].shape)")
+  }
+  return operands[0]
+}
+
+func layerNormType(isAffine: Bool, _ operands: [TensorType]) throws(StrataError) -> TensorType {
+  guard operands.count == (isAffine ? 3 : 1) else { throw shapeError("has \(operands.count) operands") }
+  guard let features = operands[0].shape.last else { throw shapeError("expects rows, got \(operands[0].shape)") }
+  for operand in operands.dropFirst() where operand != TensorType([features], operands[0].dtype) {
+    throw shapeError("expects \(operand.shape.elementCount) features, got \(features) in \(operands[0].shape)")
   }
   return operands[0]
 }

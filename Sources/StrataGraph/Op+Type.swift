@@ -3,6 +3,9 @@ import StrataCore
 extension Op {
   /// The shape and element type of the result, or what does not fit.
   public func resultType(_ operands: [TensorType]) throws(StrataError) -> TensorType {
+    guard operandCounts.contains(operands.count) else {
+      throw shapeError("\(self) takes \(operandCounts) operands, got \(operands.count)")
+    }
     switch self {
     case .input, .variable:
       throw shapeError("a leaf has no operands")
@@ -66,8 +69,28 @@ extension Op {
       return TensorType([image[0], image[1], size.height, size.width], operands[0].dtype)
     case .batchNorm(_, let isAffine):
       return try batchNormType(isAffine: isAffine, operands)
+    case .layerNorm(_, let isAffine):
+      return try layerNormType(isAffine: isAffine, operands)
     case .batchMoments:
       return TensorType([2, try channelCount(operands[0])], operands[0].dtype)
+    }
+  }
+}
+
+extension Op {
+  /// How many operands the operation can have.
+  private var operandCounts: ClosedRange<Int> {
+    switch self {
+    case .input, .variable, .full: 0...0
+    case .unary, .activation, .clamp, .cast, .reduce, .argReduce, .topK, .softmax, .reshape, .permute, .broadcast,
+      .slice, .pad, .maxPool2d, .averagePool2d, .adaptiveAveragePool2d, .batchMoments:
+      1...1
+    case .binary, .indexSelect, .matmul, .dropout: 2...2
+    case .select: 3...3
+    case .conv2d, .linear: 2...4
+    case .batchNorm: 3...5
+    case .layerNorm: 1...3
+    case .concatenate: 1...Int.max
     }
   }
 }

@@ -71,6 +71,8 @@ public enum Op: Sendable, Hashable {
   case adaptiveAveragePool2d(IntPair)
   /// Image, mean `[C]`, variance `[C]`, then weight `[C]` and bias `[C]` where affine.
   case batchNorm(epsilon: Double, isAffine: Bool)
+  /// Rows `[…, C]`, each brought to mean 0 and variance 1; then weight `[C]` and bias `[C]` where affine.
+  case layerNorm(epsilon: Double, isAffine: Bool)
   /// Mean and biased variance of an image over all but channels: `[2, C]`.
   case batchMoments
   /// Zeroes elements with a probability and scales the others up. Operand 1 is the random key, int64 `[2]`.

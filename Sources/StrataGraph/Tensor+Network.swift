@@ -53,6 +53,19 @@ extension Tensor {
       .batchNorm(epsilon: epsilon, isAffine: true), [self, mean, variance, scale, shift])
   }
 
+  /// Brings each row along the last axis to mean 0 and variance 1, then scales and shifts it with a weight and
+  /// a bias `[C]` (`torch.nn.functional.layer_norm` over the last axis).
+  public func layerNorm(weight: Tensor? = nil, bias: Tensor? = nil, epsilon: Double = 1e-5) -> Tensor {
+    guard error == nil else { return self }
+    guard let given = weight ?? bias else {
+      return Tensor.apply(.layerNorm(epsilon: epsilon, isAffine: false), [self])
+    }
+    // The operation takes both or none; the missing one becomes a constant.
+    let scale = weight ?? Tensor.apply(.full(given.shape, given.dtype, 1), [])
+    let shift = bias ?? Tensor.apply(.full(given.shape, given.dtype, 0), [])
+    return Tensor.apply(.layerNorm(epsilon: epsilon, isAffine: true), [self, scale, shift])
+  }
+
   /// The mean and the biased variance of each channel over all other axes, each `[C]`.
   public func batchMoments() -> (mean: Tensor, variance: Tensor) {
     let moments = Tensor.apply(.batchMoments, [self])

@@ -67,8 +67,7 @@ public struct Tensor: Sendable {
         return Tensor(storage: TensorStorage(type, .node(arena, id)))
       }
     } catch {
-      let label = origin.label
-      return .invalid(label.isEmpty ? error : StrataError(error.kind, "\(label): \(error.message)"))
+      return .invalid(origin.labelling(error))
     }
   }
 

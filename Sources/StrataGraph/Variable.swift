@@ -46,20 +46,18 @@ public final class Variable: Sendable {
   public var pending: Tensor? { state.withLock { $0.pending } }
 
   /// The value last stored or made by the recipe; a pending update is not run.
-  public var stored: HostTensor {
-    state.withLock { state in
-      if let value = state.value { return value }
-      let value = state.recipe()
-      precondition(value.shape == type.shape && value.dtype == type.dtype, "recipe made \(value.shape), not \(type)")
-      state.value = value
-      return value
-    }
-  }
+  public var stored: HostTensor { snapshot.value }
 
   /// The value and its version, read together.
   public var snapshot: (value: HostTensor, version: UInt64) {
-    let value = stored
-    return state.withLock { (value: $0.value ?? value, version: $0.version) }
+    state.withLock { state in
+      if let value = state.value { return (value, state.version) }
+      let value = state.recipe()
+      precondition(
+        value.shape == type.shape && value.dtype == type.dtype, "recipe made \(value.shape), not \(type)")
+      state.value = value
+      return (value, state.version)
+    }
   }
 
   /// Replaces the value; shape and element type must be the variable's.

@@ -50,11 +50,14 @@ final class OneDNNExecutable: Executable {
     strata_set_threads(Int32(threads))
     let prepared = try preparedValues(leaves)
     let workspace = try idleWorkspace()
-    defer { pool.withLock { $0.append(workspace) } }
+    defer {
+      workspace.release()
+      pool.withLock { $0.append(workspace) }
+    }
     var results: [HostTensor] = []
     for (index, type) in program.results.enumerated() {
       if let leaf = program.passedThrough[index] {
-        results.append(leaves[leaf].value)
+        results.append(leaves[leaf].value.reshaped(type.shape))
       } else {
         results.append(
           HostTensor(dtype: type.dtype, shape: type.shape, buffer: Buffer(byteCount: type.byteCount)))

@@ -14,6 +14,7 @@ extension Lowering {
     case .averagePool2d(let pooling): try lowerAveragePooling(node, pooling)
     case .adaptiveAveragePool2d(let size): try lowerAdaptivePooling(node, size)
     case .batchNorm(let epsilon, let isAffine): try lowerBatchNorm(node, epsilon: epsilon, isAffine: isAffine)
+    case .layerNorm(let epsilon, let isAffine): try lowerLayerNorm(node, epsilon: epsilon, isAffine: isAffine)
     case .activation(let kind): try lowerEltwise(node, Eltwise(kind))
     case .unary(let function):
       if let function = Eltwise(function) { try lowerEltwise(node, function) } else { nil }

@@ -22,6 +22,7 @@ struct Lowering {
 
   static func lower(_ plan: Plan) throws(StrataError) -> Program {
     var lowering = Lowering(plan)
+    lowering.program.origins = plan.graph.nodes.map(\.origin)
     for index in plan.graph.nodes.indices {
       lowering.node = index
       try lowering.lowerNode()

@@ -54,4 +54,6 @@ struct Program {
   var results: [TensorType] = []
   /// For each result that needs no computing, the leaf that is it.
   var passedThrough: [Int: Int] = [:]
+  /// The module that built each node of the plan, for messages.
+  var origins: [ModuleOrigin] = []
 }

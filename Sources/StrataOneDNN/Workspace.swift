@@ -14,7 +14,7 @@ final class Workspace: @unchecked Sendable {
   private var memories: [dnnl_memory_t?]
   private var addresses: [UnsafeMutableRawPointer?]
   private var arguments: [[dnnl_exec_arg_t]] = []
-  /// What the addresses point into, kept alive until the next run.
+  /// What the addresses point into, kept alive during a run.
   private var owners: [Buffer] = []
 
   init(_ program: Program, _ plan: MemoryPlan) throws(StrataError) {
@@ -69,11 +69,21 @@ final class Workspace: @unchecked Sendable {
     return arguments.map { dnnl_exec_arg_t(arg: $0.argument, memory: memories[$0.slot]) }
   }
 
+  /// Lets go of what a run was given, so that an idle workspace keeps no network's weights in memory.
+  func release() { owners = [] }
+
   /// Runs one step; `main` is its index among the main steps, whose argument lists are made in advance.
   func perform(_ step: Step, main: Int?) throws(StrataError) {
-    switch step.action {
+    do throws(StrataError) {
+      try perform(step.action, arguments: main.map { arguments[$0] } ?? handles(step))
+    } catch {
+      throw program.origins[step.node].labelling(error)
+    }
+  }
+
+  private func perform(_ action: Step.Action, arguments: [dnnl_exec_arg_t]) throws(StrataError) {
+    switch action {
     case .primitive(let primitive, _):
-      let arguments = main.map { self.arguments[$0] } ?? handles(step)
       let status = dnnl_primitive_execute(primitive.handle, stream, Int32(arguments.count), arguments)
       try check(status, "to run \(primitive.implementation)")
     case .reference(let op, let operands, let result):

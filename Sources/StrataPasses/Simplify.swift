@@ -27,7 +27,8 @@ private func isIdentity(_ node: Node, of operand: TensorType) -> Bool {
     operand.shape[2] == size.height && operand.shape[3] == size.width
   case .dropout(let probability): probability == 0
   case .input, .variable, .full, .unary, .activation, .clamp, .binary, .select, .reduce, .argReduce, .topK,
-    .softmax, .indexSelect, .matmul, .conv2d, .linear, .maxPool2d, .averagePool2d, .batchNorm, .batchMoments:
+    .softmax, .indexSelect, .matmul, .conv2d, .linear, .maxPool2d, .averagePool2d, .batchNorm, .layerNorm,
+    .batchMoments:
     false
   }
 }
@@ -37,12 +38,14 @@ private func isIdentity(_ node: Node, of operand: TensorType) -> Bool {
 func withoutCommonSubexpressions(_ graph: Graph) -> Graph {
   struct Expression: Hashable {
     let op: Op
+    let bits: UInt64?
     let operands: [NodeID]
   }
   var rewriter = Rewriter(graph)
   var known: [Expression: NodeID] = [:]
   for (index, node) in graph.nodes.enumerated() {
-    let expression = Expression(op: node.op, operands: node.operands.map(rewriter.place(of:)))
+    let (op, bits) = node.op.identity
+    let expression = Expression(op: op, bits: bits, operands: node.operands.map(rewriter.place(of:)))
     if let place = known[expression] {
       rewriter.replace(NodeID(index), by: place)
     } else {

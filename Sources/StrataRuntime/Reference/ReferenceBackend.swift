@@ -39,8 +39,7 @@ private struct Interpreter: Executable {
     do throws(StrataError) {
       return try ReferenceKernels.evaluate(node.op, operands, node.type)
     } catch {
-      let label = node.origin.label
-      throw label.isEmpty ? error : StrataError(error.kind, "\(label): \(error.message)")
+      throw node.origin.labelling(error)
     }
   }
 

@@ -46,6 +46,7 @@ package enum ReferenceKernels {
     case .averagePool2d(let pooling): return try averagePool(operands[0], pooling, shape)
     case .adaptiveAveragePool2d: return adaptiveAveragePool(operands[0], shape)
     case .batchNorm(let epsilon, let isAffine): return try batchNorm(operands, epsilon, isAffine)
+    case .layerNorm(let epsilon, let isAffine): return try layerNorm(operands, epsilon, isAffine)
     case .batchMoments: return try batchMoments(operands[0])
     case .dropout(let probability): return try dropout(operands[0], key: operands[1], probability)
     }

@@ -1,0 +1,54 @@
+extension Op {
+  /// A word for the operation, without its settings: `conv2d`, `relu`, `add`.
+  public var name: String {
+    switch self {
+    case .input: "input"
+    case .variable: "variable"
+    case .full: "full"
+    case .unary(let function): function.rawValue
+    case .activation(let kind): kind.name
+    case .clamp: "clamp"
+    case .binary(let function): function.rawValue
+    case .select: "select"
+    case .cast: "cast"
+    case .reduce(let reduction, _, _): reduction.rawValue
+    case .argReduce(let extreme, _, _): extreme == .maximum ? "argMaximum" : "argMinimum"
+    case .topK: "topK"
+    case .softmax(_, let logarithm): logarithm ? "logSoftmax" : "softmax"
+    case .reshape: "reshape"
+    case .permute: "permute"
+    case .broadcast: "broadcast"
+    case .slice: "slice"
+    case .concatenate: "concatenate"
+    case .pad: "pad"
+    case .indexSelect: "indexSelect"
+    case .matmul: "matmul"
+    case .conv2d: "conv2d"
+    case .linear: "linear"
+    case .maxPool2d: "maxPool2d"
+    case .averagePool2d: "averagePool2d"
+    case .adaptiveAveragePool2d: "adaptiveAveragePool2d"
+    case .batchNorm: "batchNorm"
+    case .layerNorm: "layerNorm"
+    case .batchMoments: "batchMoments"
+    case .dropout: "dropout"
+    }
+  }
+}
+
+extension Activation {
+  /// A word for the nonlinearity, without its settings.
+  public var name: String {
+    switch self {
+    case .relu: "relu"
+    case .relu6: "relu6"
+    case .hardswish: "hardswish"
+    case .hardsigmoid: "hardsigmoid"
+    case .sigmoid: "sigmoid"
+    case .silu: "silu"
+    case .tanh: "tanh"
+    case .gelu: "gelu"
+    case .leakyReLU: "leakyReLU"
+    }
+  }
+}
