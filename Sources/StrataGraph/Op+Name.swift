@@ -22,6 +22,8 @@ extension Op {
     case .concatenate: "concatenate"
     case .pad: "pad"
     case .indexSelect: "indexSelect"
+    case .unslice: "unslice"
+    case .indexAdd: "indexAdd"
     case .matmul: "matmul"
     case .conv2d: "conv2d"
     case .linear: "linear"
@@ -32,6 +34,14 @@ extension Op {
     case .layerNorm: "layerNorm"
     case .batchMoments: "batchMoments"
     case .dropout: "dropout"
+    case .conv2dImageGradient: "conv2dImageGradient"
+    case .conv2dWeightGradient: "conv2dWeightGradient"
+    case .conv2dBiasGradient: "conv2dBiasGradient"
+    case .activationGradient(let kind): kind.name + "Gradient"
+    case .maxPool2dGradient: "maxPool2dGradient"
+    case .averagePool2dGradient: "averagePool2dGradient"
+    case .adaptiveAveragePool2dGradient: "adaptiveAveragePool2dGradient"
+    case .batchNormGradient(let part, _, _): "batchNormGradient.\(part.rawValue)"
     }
   }
 }

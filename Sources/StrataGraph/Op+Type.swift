@@ -53,6 +53,27 @@ extension Op {
       return try paddedType(operands[0], before: before, after: after)
     case .indexSelect(let axis):
       return try indexSelectType(operands, axis: axis)
+    case .unslice(let shape, let starts, let steps):
+      // What a slice of the result with these settings would be is the operand.
+      return try unslicedType(operands[0], shape, starts: starts, steps: steps)
+    case .indexAdd(let axis, let size):
+      return try indexAddType(operands, axis: axis, size: size)
+    case .conv2dImageGradient(_, let shape), .conv2dWeightGradient(_, let shape),
+      .averagePool2dGradient(_, let shape), .adaptiveAveragePool2dGradient(let shape):
+      return TensorType(shape, operands[0].dtype)
+    case .conv2dBiasGradient(_, let weights):
+      return TensorType([weights[0]], operands[0].dtype)
+    case .activationGradient:
+      guard operands[0] == operands[1] else { throw shapeError("\(operands[1]) is no gradient for \(operands[0])") }
+      return operands[0]
+    case .maxPool2dGradient(let pooling):
+      guard try pooledType(pooling, operands[0]) == operands[1] else {
+        throw shapeError("\(operands[1]) is no gradient of pooling \(operands[0])")
+      }
+      return operands[0]
+    case .batchNormGradient(let part, _, _):
+      guard operands[0] == operands[1] else { throw shapeError("\(operands[1]) is no gradient for \(operands[0])") }
+      return part == .image ? operands[0] : TensorType([try channelCount(operands[0])], operands[0].dtype)
     case .matmul:
       return try matmulType(operands[0], operands[1])
     case .conv2d(let settings, let epilogue):
@@ -83,9 +104,13 @@ extension Op {
     switch self {
     case .input, .variable, .full: 0...0
     case .unary, .activation, .clamp, .cast, .reduce, .argReduce, .topK, .softmax, .reshape, .permute, .broadcast,
-      .slice, .pad, .maxPool2d, .averagePool2d, .adaptiveAveragePool2d, .batchMoments:
+      .slice, .unslice, .pad, .maxPool2d, .averagePool2d, .adaptiveAveragePool2d, .batchMoments,
+      .averagePool2dGradient, .adaptiveAveragePool2dGradient:
       1...1
-    case .binary, .indexSelect, .matmul, .dropout: 2...2
+    case .binary, .indexSelect, .indexAdd, .matmul, .dropout, .conv2dImageGradient, .conv2dWeightGradient,
+      .conv2dBiasGradient, .activationGradient, .maxPool2dGradient:
+      2...2
+    case .batchNormGradient: 4...5
     case .select: 3...3
     case .conv2d, .linear: 2...4
     case .batchNorm: 3...5
@@ -218,5 +243,24 @@ private func indexSelectType(_ operands: [TensorType], axis: Int) throws(StrataE
   }
   var sizes = operands[0].shape.sizes
   sizes[axis] = operands[1].shape[0]
+  return TensorType(Shape(sizes), operands[0].dtype)
+}
+
+private func unslicedType(
+  _ operand: TensorType, _ shape: Shape, starts: [Int], steps: [Int]
+) throws(StrataError) -> TensorType {
+  let whole = TensorType(shape, operand.dtype)
+  let slice = try sliceType(whole, starts: starts, sizes: operand.shape.sizes, steps: steps)
+  guard slice == operand else { throw shapeError("\(operand) does not fit into \(shape)") }
+  return whole
+}
+
+private func indexAddType(_ operands: [TensorType], axis: Int, size: Int) throws(StrataError) -> TensorType {
+  try requireAxis(axis, operands[0].shape)
+  guard operands[1].dtype == .int64, operands[0].shape.rank > 0, operands[1].shape == [operands[0].shape[axis]] else {
+    throw shapeError("\(operands[1]) does not list a place for each slice of \(operands[0].shape)")
+  }
+  var sizes = operands[0].shape.sizes
+  sizes[axis] = size
   return TensorType(Shape(sizes), operands[0].dtype)
 }

@@ -54,6 +54,10 @@ public enum Op: Sendable, Hashable {
   case pad(before: [Int], after: [Int], value: Double)
   /// Slices of operand 0 along an axis at the indices of operand 1 (int64, one axis).
   case indexSelect(axis: Int)
+  /// Zeros of a shape with the operand at every `steps[i]`-th place from `starts[i]`: a slice undone.
+  case unslice(Shape, starts: [Int], steps: [Int])
+  /// Zeros with `size` slices along an axis, to which those of operand 0 are added at the indices of operand 1.
+  case indexAdd(axis: Int, size: Int)
 
   // Networks
 
@@ -77,7 +81,29 @@ public enum Op: Sendable, Hashable {
   case batchMoments
   /// Zeroes elements with a probability and scales the others up. Operand 1 is the random key, int64 `[2]`.
   case dropout(probability: Double)
+
+  // Gradients, where no operations above give them well
+
+  /// Of a convolution for its image: the result's gradient, weights.
+  case conv2dImageGradient(Convolution, image: Shape)
+  /// Of a convolution for its weights: image, the result's gradient.
+  case conv2dWeightGradient(Convolution, weights: Shape)
+  /// Of a convolution for its bias: image, the result's gradient.
+  case conv2dBiasGradient(Convolution, weights: Shape)
+  /// Of a nonlinearity: its operand, for rectifiers its result, then the result's gradient.
+  case activationGradient(Activation)
+  /// Of max pooling: image, the result's gradient.
+  case maxPool2dGradient(Pooling)
+  /// Of average pooling: the result's gradient.
+  case averagePool2dGradient(Pooling, image: Shape)
+  /// Of adaptive average pooling: the result's gradient.
+  case adaptiveAveragePool2dGradient(image: Shape)
+  /// Of batch norm by the batch's own moments: image, the result's gradient, mean, variance, weight where affine.
+  case batchNormGradient(BatchNormPart, epsilon: Double, isAffine: Bool)
 }
+
+/// The operands of batch norm that have gradients.
+public enum BatchNormPart: String, Sendable, Hashable, CaseIterable { case image, weight, bias }
 
 /// Functions of one operand.
 public enum Unary: String, Sendable, Hashable, CaseIterable {

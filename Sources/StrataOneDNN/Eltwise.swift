@@ -27,6 +27,9 @@ struct Eltwise {
     }
   }
 
+  /// A clip whose slope at both bounds is 0, as PyTorch has it.
+  static func strictClip(_ low: Float, _ high: Float) -> Eltwise { Eltwise(dnnl_eltwise_clip_v2, low, high) }
+
   /// The function, or nil where the reference kernels serve: they are exact, and none of these is a hot spot.
   init?(_ function: Unary) {
     switch function {

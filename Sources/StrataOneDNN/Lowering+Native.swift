@@ -10,7 +10,10 @@ extension Lowering {
     case .conv2d(let settings, let epilogue): try lowerConvolution(node, settings, epilogue)
     case .linear(let hasBias, let epilogue): try lowerLinear(node, hasBias: hasBias, epilogue)
     case .matmul: try lowerMatmul(node)
-    case .maxPool2d(let pooling): try lowerPooling(node, pooling, dnnl_pooling_max)
+    case .maxPool2d(let pooling):
+      try lowerPooling(
+        node, pooling, dnnl_pooling_max,
+        isTraining: trainedPools.contains(PoolKey(image: node.operands[0], pooling: pooling)))
     case .averagePool2d(let pooling): try lowerAveragePooling(node, pooling)
     case .adaptiveAveragePool2d(let size): try lowerAdaptivePooling(node, size)
     case .batchNorm(let epsilon, let isAffine): try lowerBatchNorm(node, epsilon: epsilon, isAffine: isAffine)
@@ -23,8 +26,21 @@ extension Lowering {
     case .softmax(let axis, let logarithm):
       try lowerSoftmax(node, axis: axis, logarithm ? dnnl_softmax_log : dnnl_softmax_accurate)
     case .concatenate(let axis): try lowerConcatenation(node, axis: axis)
-    case .input, .variable, .full, .clamp, .select, .cast, .reduce, .argReduce, .topK, .reshape, .permute,
-      .broadcast, .slice, .pad, .indexSelect, .batchMoments, .dropout:
+    case .permute(let axes): try lowerPermutation(node, axes)
+    case .batchMoments: try lowerMoments(node)
+    case .conv2dImageGradient(let settings, let image): try lowerImageGradient(node, settings, image)
+    case .conv2dWeightGradient(let settings, let weights):
+      try lowerWeightGradient(node, settings, weights, wantsBias: false)
+    case .conv2dBiasGradient(let settings, let weights):
+      try lowerWeightGradient(node, settings, weights, wantsBias: true)
+    case .activationGradient(let kind): try lowerActivationGradient(node, kind)
+    case .maxPool2dGradient(let pooling): try lowerMaxPoolGradient(node, pooling)
+    case .averagePool2dGradient(let pooling, let image): try lowerAveragePoolGradient(node, pooling, image)
+    case .adaptiveAveragePool2dGradient(let image): try lowerAdaptivePoolGradient(node, image)
+    case .batchNormGradient(let part, let epsilon, let isAffine):
+      try lowerBatchNormGradient(node, part, epsilon: epsilon, isAffine: isAffine)
+    case .input, .variable, .full, .clamp, .select, .cast, .reduce, .argReduce, .topK, .reshape, .broadcast,
+      .slice, .unslice, .pad, .indexSelect, .indexAdd, .dropout:
       nil
     }
   }
@@ -36,29 +52,22 @@ extension Lowering {
   ) throws(StrataError) -> SlotID {
     let source = slot(of: node.operands[0])
     let sourceShape = program.slots[source].type.shape
-    var weights = try plainSlot(of: node.operands[1])
-    let shape = program.slots[weights].type.shape
-    var weightShape = shape
-    if settings.groups > 1 {
-      weightShape = [settings.groups, shape[0] / settings.groups, shape[1], shape[2], shape[3]]
-      weights = makeAlias(
-        of: weights, TensorType(weightShape, .float32), try Layout.plain(weightShape), constant: node.operands[1])
-    }
+    let (weights, weightShape) = try groupedWeights(node.operands[1], settings)
     let output = node.type.shape
     let wanted = (
       source: try Layout.any(sourceShape), weights: try Layout.any(weightShape), output: try Layout.any(output)
     )
     let bias = settings.hasBias ? try plainSlot(of: node.operands[2]) : nil
     let biasLayout = bias.flatMap { program.slots[$0].layout }
+    let window = ConvolutionWindow(sourceShape, plan.graph[node.operands[1]].type.shape, settings, output)
     var operations: [Attributes.PostOperation] = epilogue.addsResidual ? [.sum] : []
     if let activation = epilogue.activation { operations.append(.eltwise(Eltwise(activation))) }
     let attributes = try Attributes(operations)
     let primitive = try Primitive("a convolution of \(sourceShape) to \(output)") { description, engine in
       dnnl_convolution_forward_primitive_desc_create(
         &description, engine, dnnl_forward_inference, dnnl_convolution_direct, wanted.source.handle,
-        wanted.weights.handle, biasLayout?.handle, wanted.output.handle, settings.stride.dims,
-        IntPair(settings.dilation.height - 1, settings.dilation.width - 1).dims, settings.padding.dims,
-        windowRemainder(sourceShape, shape, settings, output).dims, attributes.handle)
+        wanted.weights.handle, biasLayout?.handle, wanted.output.handle, window.strides, window.dilation,
+        window.before, window.after, attributes.handle)
     }
     let sourceLayout = try primitive.layout(dnnl_query_src_md, dims: sourceShape.sizes)
     let weightLayout = try primitive.layout(dnnl_query_weights_md, dims: weightShape.sizes)
@@ -77,19 +86,13 @@ extension Lowering {
     return result
   }
 
-  /// The padding at the bottom and right that gives the output its size; less than at the top where windows
-  /// do not reach the border.
-  private func windowRemainder(
-    _ image: Shape, _ kernel: Shape, _ settings: Convolution, _ output: Shape
-  ) -> IntPair {
-    func remainder(_ size: Int, _ kernel: Int, _ count: Int, _ stride: Int, _ padding: Int, _ dilation: Int) -> Int {
-      (count - 1) * stride + dilation * (kernel - 1) + 1 - size - padding
-    }
-    return IntPair(
-      remainder(
-        image[2], kernel[2], output[2], settings.stride.height, settings.padding.height, settings.dilation.height),
-      remainder(
-        image[3], kernel[3], output[3], settings.stride.width, settings.padding.width, settings.dilation.width))
+  /// Weights in row-major order; with groups, as `[groups, out / groups, in / groups, kh, kw]`.
+  mutating func groupedWeights(_ id: NodeID, _ settings: Convolution) throws(StrataError) -> (SlotID, Shape) {
+    let weights = try plainSlot(of: id)
+    let shape = settings.grouped(plan.graph[id].type.shape)
+    if settings.groups == 1 { return (weights, shape) }
+    let type = TensorType(shape, .float32)
+    return (makeAlias(of: weights, type, try Layout.plain(shape), constant: id), shape)
   }
 
   /// The memory that holds the residual, to which a primitive adds its result: the residual's own where nobody
@@ -163,12 +166,26 @@ extension Lowering {
     return makeAlias(of: slot, TensorType(shape, .float32), try Layout.plain(shape), constant: id)
   }
 
+  /// Other distances between the same elements; an operation that wants them in order reorders them.
+  private mutating func lowerPermutation(_ node: Node, _ axes: [Int]) throws(StrataError) -> SlotID {
+    let source = try plainSlot(of: node.operands[0])
+    let strides = program.slots[source].type.shape.strides
+    let layout = try Layout.make(node.type.shape, strides: axes.map { strides[$0] })
+    let view = makeAlias(of: source, node.type, layout)
+    if axes.dropLast(2) == Array(0..<axes.count).dropLast(2) { transposed.insert(view) }
+    return view
+  }
+
   private mutating func lowerMatmul(_ node: Node) throws(StrataError) -> SlotID? {
     let shapes = plan.graph.operandTypes(node).map(\.shape)
     guard shapes.allSatisfy({ $0.rank >= 2 }) else { return nil }
     let rank = node.type.shape.rank
     var slots: [SlotID] = []
     for (operand, shape) in zip(node.operands, shapes) {
+      if shape.rank == rank, transposed.contains(slot(of: operand)) {
+        slots.append(slot(of: operand))
+        continue
+      }
       slots.append(
         try plainView(of: operand, as: Shape(Array(repeating: 1, count: rank - shape.rank) + shape.sizes)))
     }
@@ -191,29 +208,34 @@ extension Lowering {
 
   // MARK: Pooling
 
-  private mutating func lowerPooling(
-    _ node: Node, _ pooling: Pooling, _ algorithm: dnnl_alg_kind_t
+  /// Lowers pooling; in training the places of the winners are kept for the gradient.
+  mutating func lowerPooling(
+    _ node: Node, _ pooling: Pooling, _ algorithm: dnnl_alg_kind_t, isTraining: Bool = false
   ) throws(StrataError) -> SlotID {
     let source = slot(of: node.operands[0])
     let image = program.slots[source].type.shape
     let output = node.type.shape
-    let overhang = IntPair(
-      (output[2] - 1) * pooling.stride.height + pooling.dilation.height * (pooling.kernel.height - 1) + 1 - image[2]
-        - pooling.padding.height,
-      (output[3] - 1) * pooling.stride.width + pooling.dilation.width * (pooling.kernel.width - 1) + 1 - image[3]
-        - pooling.padding.width)
+    let overhang = pooling.overhang(image, output)
     let sourceLayout = try layout(of: source)
     let wanted = try Layout.any(output)
     let attributes = try Attributes()
     let primitive = try Primitive("pooling of \(image) to \(output)") { description, engine in
       dnnl_pooling_forward_primitive_desc_create(
-        &description, engine, dnnl_forward_inference, algorithm, sourceLayout.handle, wanted.handle,
-        pooling.stride.dims, pooling.kernel.dims,
-        IntPair(pooling.dilation.height - 1, pooling.dilation.width - 1).dims, pooling.padding.dims, overhang.dims,
-        attributes.handle)
+        &description, engine, isTraining ? dnnl_forward_training : dnnl_forward_inference, algorithm,
+        sourceLayout.handle, wanted.handle, pooling.stride.dims, pooling.kernel.dims, pooling.gaps.dims,
+        pooling.padding.dims, overhang.dims, attributes.handle)
     }
-    let result = makeSlot(node.type, try primitive.layout(dnnl_query_dst_md, dims: output.sizes))
-    try append(primitive, [(argument: DNNL_ARG_SRC, slot: source), (argument: DNNL_ARG_DST, slot: result)])
+    let resultLayout = try primitive.layout(dnnl_query_dst_md, dims: output.sizes)
+    let result = makeSlot(node.type, resultLayout)
+    var arguments = [(argument: DNNL_ARG_SRC, slot: source), (argument: DNNL_ARG_DST, slot: result)]
+    if isTraining {
+      let winners = try primitive.layout(dnnl_query_workspace_md, dims: output.sizes)
+      let slot = makeSlot(TensorType([winners.byteCount], .uint8), winners)
+      arguments.append((argument: DNNL_ARG_WORKSPACE, slot: slot))
+      poolWorkspaces[PoolKey(image: node.operands[0], pooling: pooling)] = PoolWorkspace(
+        slot: slot, image: sourceLayout, result: resultLayout)
+    }
+    try append(primitive, arguments)
     return result
   }
 
@@ -322,6 +344,7 @@ extension Lowering {
   private mutating func lowerBatchNorm(
     _ node: Node, epsilon: Double, isAffine: Bool
   ) throws(StrataError) -> SlotID {
+    if let known = normalised[NodeID(self.node)] { return known }
     let source = slot(of: node.operands[0])
     let layout = try layout(of: source)
     var flags = dnnl_use_global_stats.rawValue
@@ -341,9 +364,4 @@ extension Lowering {
     try append(primitive, arguments)
     return result
   }
-}
-
-extension IntPair {
-  /// The two numbers in oneDNN's order.
-  fileprivate var dims: [Int64] { [Int64(height), Int64(width)] }
 }

@@ -15,9 +15,35 @@ struct Lowering {
   /// The node that is being lowered.
   var node = 0
 
+  /// Views of values with their last two axes exchanged, which matrix products read as they are.
+  var transposed: Set<SlotID> = []
+  /// Gradients that one primitive gave together.
+  var gradientParts: [GradientKey: [SlotID]] = [:]
+  /// The winners of max poolings, and which poolings' winners will be asked for.
+  var poolWorkspaces: [PoolKey: PoolWorkspace] = [:]
+  private(set) var trainedPools: Set<PoolKey> = []
+  /// Convolutions whose bias needs a gradient.
+  private(set) var biasGradients: Set<GradientKey> = []
+  /// The batch norm that uses a node's batch moments, and its value once both are computed.
+  private(set) var normalisations: [NodeID: NodeID] = [:]
+  var normalised: [NodeID: SlotID] = [:]
+
   init(_ plan: Plan) {
     self.plan = plan
     slots = Array(repeating: nil, count: plan.graph.nodes.count)
+    for (index, node) in plan.graph.nodes.enumerated() {
+      if case .maxPool2dGradient(let pooling) = node.op {
+        trainedPools.insert(PoolKey(image: node.operands[0], pooling: pooling))
+      } else if case .conv2dBiasGradient(let settings, let weights) = node.op {
+        biasGradients.insert(
+          GradientKey(kind: .convolution(settings, weights: weights), operands: node.operands))
+      } else if case .batchNorm = node.op, let moments = plan.graph.nodes.momentsBehind(0, node.operands[1]),
+        plan.graph.nodes.momentsBehind(1, node.operands[2]) == moments,
+        plan.graph[moments].operands[0] == node.operands[0]
+      {
+        normalisations[moments] = NodeID(index)
+      }
+    }
   }
 
   static func lower(_ plan: Plan) throws(StrataError) -> Program {
@@ -57,11 +83,14 @@ struct Lowering {
 
   /// A second view of a slot's memory; `constant` names the node whose constant value it may be.
   mutating func makeAlias(
-    of slot: SlotID, _ type: TensorType, _ layout: Layout?, constant: NodeID? = nil
+    of slot: SlotID, _ type: TensorType, _ layout: Layout?, constant: NodeID? = nil, byteOffset: Int = 0
   ) -> SlotID {
     let original = program.slots[slot]
     let alias = program.slots.count
-    program.slots.append(Slot(home: original.home, type: type, layout: layout, byteCount: original.byteCount))
+    program.slots.append(
+      Slot(
+        home: original.home, type: type, layout: layout, byteCount: original.byteCount,
+        byteOffset: original.byteOffset + byteOffset))
     if case .prepared = original.home { program.owners[alias] = program.owners[slot] ?? slot }
     if let constant, plan.isConstant[constant.index] { constants[alias] = constant.index }
     return alias

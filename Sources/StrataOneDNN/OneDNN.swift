@@ -59,6 +59,12 @@ final class Layout: @unchecked Sendable {
     return try Layout(owning: handle, dims: dims)
   }
 
+  /// Images whose channels lie side by side.
+  static func channelsLast(_ image: Shape) throws(StrataError) -> Layout {
+    let (channels, width) = (image[1], image[3])
+    return try make(image, strides: [channels * image[2] * width, 1, width * channels, channels])
+  }
+
   /// A layout with given distances between neighbours along each axis.
   static func make(_ shape: Shape, strides: [Int]) throws(StrataError) -> Layout {
     var handle: dnnl_memory_desc_t?

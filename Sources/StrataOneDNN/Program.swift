@@ -23,6 +23,8 @@ struct Slot {
   /// nil where oneDNN never sees the value; it is then stored in row-major order.
   let layout: Layout?
   let byteCount: Int
+  /// Where the value begins in its home: beyond 0 for a view of a part.
+  var byteOffset = 0
 }
 
 /// One step of a program.

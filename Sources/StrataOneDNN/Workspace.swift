@@ -59,6 +59,7 @@ final class Workspace: @unchecked Sendable {
   }
 
   private func setAddress(_ address: UnsafeMutableRawPointer, of slot: SlotID) {
+    let address = address + program.slots[slot].byteOffset
     guard addresses[slot] != address else { return }
     addresses[slot] = address
     if let memory = memories[slot] { dnnl_memory_set_data_handle(memory, address) }

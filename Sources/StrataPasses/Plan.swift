@@ -29,7 +29,9 @@ public struct Plan: Sendable {
       isConstant[index] =
         switch node.op {
         case .input: false
-        case .variable, .full: true
+        // Where a run renews variables, what was made from their old values is of no use to the next.
+        case .variable: graph.stateUpdates.isEmpty
+        case .full: true
         default: node.operands.allSatisfy { isConstant[$0.index] }
         }
     }

@@ -27,8 +27,10 @@ private func isIdentity(_ node: Node, of operand: TensorType) -> Bool {
     operand.shape[2] == size.height && operand.shape[3] == size.width
   case .dropout(let probability): probability == 0
   case .input, .variable, .full, .unary, .activation, .clamp, .binary, .select, .reduce, .argReduce, .topK,
-    .softmax, .indexSelect, .matmul, .conv2d, .linear, .maxPool2d, .averagePool2d, .batchNorm, .layerNorm,
-    .batchMoments:
+    .softmax, .indexSelect, .unslice, .indexAdd, .matmul, .conv2d, .linear, .maxPool2d, .averagePool2d,
+    .batchNorm, .layerNorm, .batchMoments, .conv2dImageGradient, .conv2dWeightGradient, .conv2dBiasGradient,
+    .activationGradient, .maxPool2dGradient, .averagePool2dGradient, .adaptiveAveragePool2dGradient,
+    .batchNormGradient:
     false
   }
 }

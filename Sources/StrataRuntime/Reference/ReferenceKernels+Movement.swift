@@ -74,7 +74,7 @@ extension ReferenceKernels {
   }
 
   /// Copies the elements of one view to those of another; only their width matters.
-  private static func move(
+  static func move(
     _ x: HostTensor, _ source: View, to target: Buffer, _ place: View, _ shape: Shape
   ) {
     defer { withExtendedLifetime((x, target)) {} }

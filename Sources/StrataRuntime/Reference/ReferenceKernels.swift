@@ -39,6 +39,8 @@ package enum ReferenceKernels {
     case .concatenate(let axis): return concatenate(operands, axis, shape)
     case .pad(let before, let after, let value): return pad(operands[0], before, after, value, shape)
     case .indexSelect(let axis): return try indexSelect(operands[0], operands[1], axis, shape)
+    case .unslice(let shape, let starts, let steps): return unslice(operands[0], shape, starts, steps)
+    case .indexAdd(let axis, _): return try indexAdd(operands[0], operands[1], axis, shape)
     case .matmul: return try matmul(operands[0], operands[1])
     case .conv2d(let settings, let epilogue): return try convolution(settings, epilogue, operands, shape)
     case .linear(let hasBias, let epilogue): return try linear(hasBias, epilogue, operands, shape)
@@ -49,6 +51,17 @@ package enum ReferenceKernels {
     case .layerNorm(let epsilon, let isAffine): return try layerNorm(operands, epsilon, isAffine)
     case .batchMoments: return try batchMoments(operands[0])
     case .dropout(let probability): return try dropout(operands[0], key: operands[1], probability)
+    case .conv2dImageGradient(let settings, _):
+      return convolutionImageGradient(settings, operands[0], operands[1], shape)
+    case .conv2dWeightGradient(let settings, _):
+      return convolutionWeightGradient(settings, operands[0], operands[1], shape)
+    case .conv2dBiasGradient: return reduce(.sum, operands[1], [0, 2, 3])
+    case .activationGradient(let function): return try activationGradient(function, operands[0], operands[1])
+    case .maxPool2dGradient(let pooling): return maxPoolGradient(operands[0], operands[1], pooling)
+    case .averagePool2dGradient(let pooling, _): return averagePoolGradient(operands[0], pooling, shape)
+    case .adaptiveAveragePool2dGradient: return adaptiveAveragePoolGradient(operands[0], shape)
+    case .batchNormGradient(let part, let epsilon, let isAffine):
+      return batchNormGradient(part, operands, epsilon, isAffine)
     }
   }
 }

@@ -1,0 +1,106 @@
+import StrataCore
+
+/// The gradients of a loss with respect to some tensors, in their order (`torch.autograd.grad`).
+///
+/// The result is made of ordinary nodes: nothing is computed here, and evaluating the gradients together with
+/// the loss is one run. A tensor that the loss does not depend on gets zeros.
+///
+/// - Parameters:
+///   - loss: A floating-point tensor of one element that has not been evaluated yet: a value has no history.
+///   - targets: Parameters' tensors, inputs or intermediate results.
+///   - seed: The gradient of the loss itself where it is not 1; then the loss may have any shape.
+public func gradients(of loss: Tensor, wrt targets: [Tensor], seed: Tensor? = nil) -> [Tensor] {
+  func failed(_ message: String) -> [Tensor] { targets.map { _ in .mistake(message) } }
+  if let error = loss.error { return targets.map { _ in .invalid(error) } }
+  guard loss.dtype.isFloatingPoint else { return failed("gradients need a floating-point loss, got \(loss.type)") }
+  guard seed?.type ?? TensorType(loss.shape, loss.dtype) == loss.type else {
+    return failed("the seed \(seed?.type.description ?? "") is not of the loss's type \(loss.type)")
+  }
+  guard seed != nil || loss.shape.elementCount == 1 else {
+    return failed("gradients need a loss of one element, got \(loss.shape)")
+  }
+  guard let history = History(of: loss, towards: targets) else {
+    return failed("the loss has been evaluated and has no history: ask for gradients before its value")
+  }
+  return history.gradients(seed: seed ?? Tensor.onesLike(loss), targets)
+}
+
+/// The nodes that lie between some targets and a loss.
+private struct History {
+  struct Entry {
+    let node: Node
+    let handle: Tensor
+    let operands: [Int]
+    /// Whether a target lies below the node.
+    var isActive: Bool
+  }
+  private var entries: [Entry] = []
+  private var targetEntries: [Int?] = []
+
+  /// The history of a loss, or nil where it has none but could depend on a target.
+  init?(of loss: Tensor, towards targets: [Tensor]) {
+    let isKnown = GraphArena.locked { () -> Bool in
+      guard case .node(let home, let id) = loss.storage.lockedContent else {
+        return targets.contains { $0.isSame(as: loss) }
+      }
+      let (arena, root) = GraphArena.resolve(home, id)
+      var positions: [NodeID: Int] = [:]
+      var waiting = [root]
+      var reached: Set<NodeID> = []
+      while let next = waiting.popLast() {
+        guard reached.insert(next).inserted, arena.values[next] == nil else { continue }
+        waiting += arena.nodes[next.index].operands
+      }
+      for (position, id) in reached.sorted().enumerated() {
+        let node = arena.nodes[id.index]
+        positions[id] = position
+        let handle = Tensor(storage: TensorStorage(node.type, .node(arena, id)))
+        let operands = arena.values[id] == nil ? node.operands.compactMap { positions[$0] } : []
+        entries.append(Entry(node: node, handle: handle, operands: operands, isActive: false))
+      }
+      targetEntries = targets.map { $0.storage.knownPlace(in: arena).flatMap { positions[$0] } }
+      return true
+    }
+    guard isKnown else { return nil }
+    for target in targetEntries { if let target { entries[target].isActive = true } }
+    for index in entries.indices where !entries[index].isActive {
+      entries[index].isActive = entries[index].operands.contains { entries[$0].isActive }
+    }
+  }
+
+  func gradients(seed: Tensor, _ targets: [Tensor]) -> [Tensor] {
+    var adjoints = [Tensor?](repeating: nil, count: entries.count)
+    if !entries.isEmpty { adjoints[entries.count - 1] = seed }
+    for index in entries.indices.reversed() where entries[index].isActive {
+      guard let gradient = adjoints[index] else { continue }
+      if !targetEntries.contains(index) { adjoints[index] = nil }
+      let entry = entries[index]
+      let call = GradientCall(
+        operands: entry.operands.map { entries[$0].handle }, result: entry.handle, gradient: gradient,
+        isWanted: entry.operands.map { entries[$0].isActive })
+      let parts = ModuleOrigin.$current.withValue(entry.node.origin) { call.gradients(of: entry.node.op) }
+      for (operand, part) in zip(entry.operands, parts) where entries[operand].isActive {
+        guard let part else { continue }
+        adjoints[operand] = adjoints[operand].map { $0 + part } ?? part
+      }
+    }
+    return zip(targetEntries, targets).map { entry, target in
+      if let entry, let gradient = adjoints[entry] { return gradient }
+      return entries.isEmpty && target.type == seed.type ? seed : Tensor.zerosLike(target)
+    }
+  }
+}
+
+extension TensorStorage {
+  /// The node that stands for this value in `arena` already; called with the lock held.
+  fileprivate func knownPlace(in arena: GraphArena) -> NodeID? {
+    switch lockedContent {
+    case .value, .placeholder: return arena.leafNodes[ObjectIdentifier(self)]
+    case .variable(let variable): return arena.leafNodes[ObjectIdentifier(variable)]
+    case .node(let home, let id):
+      let place = GraphArena.resolve(home, id)
+      return place.arena === arena ? place.id : nil
+    case .failed: return nil
+    }
+  }
+}
