@@ -36,7 +36,7 @@ package func editDistance(_ a: String, _ b: String) -> Int {
 
 extension String {
   /// Whether the whole text fits a pattern in which `*` stands for any text.
-  func matches(pattern: String) -> Bool {
+  package func matches(pattern: String) -> Bool {
     let text = Array(utf8)
     let pattern = Array(pattern.utf8)
     var (t, p) = (0, 0)

@@ -19,6 +19,9 @@ open class Sequential: Module, Sequence {
     super.init(children: modules.map { (name: $0.key, module: $0.value) })
   }
 
+  /// Creates a sequence of modules whose names are computed.
+  public init(named modules: [(name: String, module: Module)]) { super.init(children: modules) }
+
   /// Creates a sequence of the modules that a block lists.
   public init(@ModuleBuilder _ modules: () -> [Module]) { super.init(children: modules().numbered) }
 
