@@ -96,6 +96,7 @@ def pngs():
         file = io.BytesIO()
         picture.convert(mode).save(file, "PNG", optimize=True)
         yield f"pillow-{mode.lower()}.png", file.getvalue()
+    yield "portrait.png", png(scene(41, 133), 8, 2)
     yield "one.png", png(small[:1, :1], 8, 2)
     yield "one-bit.png", png(np.ones((1, 1, 1), np.uint8), 1, 0, interlaced=True)
     yield "wide.png", png(scene(300, 1), 8, 2)
@@ -122,7 +123,8 @@ PRESETS = [
 SIZES = [
     ((61, 43), (32, 20)), ((61, 43), (100, 99)), ((61, 43), (61, 20)), ((61, 43), (20, 43)),
     ((5, 3), (64, 64)), ((640, 480), (341, 256)), ((300, 500), (7, 9)), ((1, 1), (9, 5)),
-    ((257, 1), (3, 40)), ((97, 131), (96, 130)),
+    ((257, 1), (3, 40)), ((97, 131), (96, 130)), ((46, 281), (4, 24)), ((100, 200), (50, 99)),
+    ((100, 200), (50, 100)), ((100, 400), (120, 300)), ((200, 399), (50, 40)),
 ]
 
 

@@ -53,8 +53,12 @@ extension Image {
     let across = ResamplingAxis(from: width, to: size.width, range: columns, interpolation)
     let down = ResamplingAxis(from: height, to: size.height, range: rows, interpolation)
     return withStart { source in
-      Resampler(source: source, rowBytes: width * 3, across: across, down: down)
-        .image(isExact: interpolation == .nearest)
+      let resampler = Resampler(source: source, rowBytes: width * 3, across: across, down: down)
+      if interpolation == .nearest { return resampler.picked() }
+      // Each pass rounds to eight bits, so their order matters. Since version 13 Pillow begins with the columns
+      // where the height shrinks by more than twice as many pixels as the width.
+      let beginsWithColumns = size.height < height && height - size.height > 2 * (width - size.width)
+      return beginsWithColumns ? resampler.columnsFirst() : resampler.rowsFirst()
     }
   }
 
@@ -90,101 +94,6 @@ package struct CropAxis {
       let start = half + ((length - crop) & 1 & half)
       source = start..<start + crop
       padding = 0
-    }
-  }
-}
-
-/// Pillow's two passes: along the rows, rounded to eight bits, then along the columns.
-private struct Resampler: Sendable {
-  nonisolated(unsafe) let source: UnsafePointer<UInt8>
-  let rowBytes: Int
-  let across: ResamplingAxis
-  let down: ResamplingAxis
-
-  private static let half: Int32 = 1 << (ResamplingAxis.precision - 1)
-
-  func image(isExact: Bool) -> Image {
-    if isExact { return picked() }
-    let rows = down.extent
-    let (width, height) = (across.spans.count, down.spans.count)
-    // Rows in between are a multiple of the vectors that the second pass reads.
-    let pitch = (width * 3 + 15) / 16 * 16
-    let between = Buffer(byteCount: pitch * rows.count)
-    defer { withExtendedLifetime(between) {} }
-    let bytes = between.pointer.bindMemory(to: UInt8.self, capacity: between.byteCount)
-    nonisolated(unsafe) let narrow = bytes
-    Parallel.forEachRange(of: rows.count, grain: 16) { range in
-      for row in range {
-        alongRow(source + (rows.lowerBound + row) * rowBytes, into: narrow + row * pitch, pitch)
-      }
-    }
-    return Image(width: width, height: height) { target in
-      nonisolated(unsafe) let target = target
-      Parallel.forEachRange(of: height, grain: 16) { range in
-        for row in range {
-          let span = down.spans[row]
-          let first = narrow + (span.start - rows.lowerBound) * pitch
-          alongColumns(first, pitch, span, into: target + row * width * 3, width * 3)
-        }
-      }
-    }
-  }
-
-  private func alongRow(_ row: UnsafePointer<UInt8>, into target: UnsafeMutablePointer<UInt8>, _ pitch: Int) {
-    var position = 0
-    across.weights.withUnsafeBufferPointer { weights in
-      for span in across.spans {
-        var sum = SIMD4<Int32>(repeating: Self.half)
-        for tap in 0..<span.count {
-          // The fourth byte belongs to the next pixel and is dropped.
-          let pixel = UnsafeRawPointer(row + (span.start + tap) * 3).loadUnaligned(as: SIMD4<UInt8>.self)
-          sum &+= SIMD4<Int32>(truncatingIfNeeded: pixel) &* weights[span.offset + tap]
-        }
-        let colour = (sum &>> ResamplingAxis.precision)
-          .clamped(lowerBound: .zero, upperBound: SIMD4(repeating: 255))
-        for channel in 0..<3 { target[position + channel] = UInt8(truncatingIfNeeded: colour[channel]) }
-        position += 3
-      }
-    }
-    (target + position).initialize(repeating: 0, count: pitch - position)
-  }
-
-  private func alongColumns(
-    _ first: UnsafePointer<UInt8>, _ pitch: Int, _ span: ResamplingAxis.Span,
-    into target: UnsafeMutablePointer<UInt8>, _ count: Int
-  ) {
-    down.weights.withUnsafeBufferPointer { weights in
-      for position in stride(from: 0, to: count, by: 16) {
-        var sum = SIMD16<Int32>(repeating: Self.half)
-        for tap in 0..<span.count {
-          let pixels = UnsafeRawPointer(first + tap * pitch + position).loadUnaligned(as: SIMD16<UInt8>.self)
-          sum &+= SIMD16<Int32>(truncatingIfNeeded: pixels) &* weights[span.offset + tap]
-        }
-        let colours = SIMD16<UInt8>(
-          truncatingIfNeeded: (sum &>> ResamplingAxis.precision)
-            .clamped(lowerBound: .zero, upperBound: SIMD16(repeating: 255)))
-        if count - position >= 16 {
-          UnsafeMutableRawPointer(target + position).storeBytes(of: colours, as: SIMD16<UInt8>.self)
-        } else {
-          for index in 0..<count - position { target[position + index] = colours[index] }
-        }
-      }
-    }
-  }
-
-  /// One pixel for each: nothing is computed.
-  private func picked() -> Image {
-    Image(width: across.spans.count, height: down.spans.count) { target in
-      nonisolated(unsafe) let target = target
-      let width = across.spans.count
-      Parallel.forEachRange(of: down.spans.count, grain: 16) { range in
-        for row in range {
-          let line = source + down.spans[row].start * rowBytes
-          for (column, span) in across.spans.enumerated() {
-            (target + (row * width + column) * 3).update(from: line + span.start * 3, count: 3)
-          }
-        }
-      }
     }
   }
 }

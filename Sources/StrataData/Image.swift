@@ -7,8 +7,11 @@ public struct Image: Sendable {
   /// The number of rows.
   public let height: Int
 
-  /// The pixels and at least one byte more, so that four bytes may be loaded at each pixel.
+  /// The pixels and `padding` bytes more.
   private let buffer: Buffer
+
+  /// Bytes behind the last pixel, so that sixteen may be loaded at each.
+  static let padding = 15
 
   /// The most pixels that a picture may have unless more are allowed: Pillow's limit.
   public static let defaultPixelLimit = 178_956_970
@@ -20,9 +23,9 @@ public struct Image: Sendable {
     let count = width * height * 3
     self.width = width
     self.height = height
-    buffer = Buffer(byteCount: count + 1)
-    let bytes = buffer.pointer.bindMemory(to: UInt8.self, capacity: count + 1)
-    (bytes + count).initialize(to: 0)
+    buffer = Buffer(byteCount: count + Self.padding)
+    let bytes = buffer.pointer.bindMemory(to: UInt8.self, capacity: buffer.byteCount)
+    (bytes + count).initialize(repeating: 0, count: Self.padding)
     try body(bytes)
   }
 
@@ -56,7 +59,7 @@ public struct Image: Sendable {
     return try body(UnsafeBufferPointer(start: start, count: width * height * 3))
   }
 
-  /// Calls `body` with the first byte, for loops that compute where they read. A byte lies behind the last.
+  /// Calls `body` with the first byte, for loops that compute where they read.
   func withStart<Result>(_ body: (UnsafePointer<UInt8>) -> Result) -> Result {
     defer { withExtendedLifetime(buffer) {} }
     return body(UnsafeRawPointer(buffer.pointer).assumingMemoryBound(to: UInt8.self))

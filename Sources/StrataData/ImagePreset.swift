@@ -14,7 +14,7 @@ public struct ImagePreset: Sendable, Hashable {
   /// What red, green and blue are divided by after that.
   public let std: SIMD3<Float>
 
-  /// Creates a preset; the defaults are those of ImageNet's networks.
+  /// Creates a preset; the defaults are those of ImageNet's networks. Sides are 1 to 2²⁰ pixels.
   public init(
     resize: Int? = 256, crop: Int = 224, interpolation: Interpolation = .bilinear,
     mean: SIMD3<Float> = [0.485, 0.456, 0.406], std: SIMD3<Float> = [0.229, 0.224, 0.225]

@@ -9,6 +9,9 @@ struct PNGDecoder {
   let bytes: Bytes
   let pixelLimit: Int
 
+  /// The limit that libpng itself has unless told otherwise.
+  private static let longestSide = 1_000_000
+
   /// The pixels as they lie in the file, and how they are to be turned.
   func decode() throws(StrataError) -> (image: Image, orientation: Orientation) {
     guard bytes.count >= 33 else { throw failure("its data end early") }
@@ -16,6 +19,10 @@ struct PNGDecoder {
       let height = bytes.uint32(at: 20), let depth = bytes[24], let type = bytes[25], width > 0, height > 0
     else { throw failure("it does not begin with a header") }
     try PixelLimit.check(name, width, height, limit: pixelLimit)
+    // libpng holds whole rows, of up to eight bytes a pixel.
+    guard max(width, height) <= Self.longestSide else {
+      throw failure("\(width) × \(height) pixels: a side has at most \(Self.longestSide)")
+    }
     let chunks = PNGChunks(bytes)
     guard let channels = [0: 1, 2: 3, 3: 1, 4: 2, 6: 4][type], [1, 2, 4, 8, 16].contains(depth) else {
       throw failure("there is no colour type \(type) of \(depth) bits")

@@ -44,6 +44,9 @@ struct HostileTests {
         == "x: 60000 × 60000 pixels are more than the 178956970 allowed")
     #expect(refusal(png(width: 1 << 32 - 1, height: 1 << 32 - 1))?.contains("are more than") == true)
     #expect(
+      refusal(png(width: 2_000_000, height: 2))
+        == "x: the PNG cannot be decoded: 2000000 × 2 pixels: a side has at most 1000000")
+    #expect(
       refusal(png(width: 0, height: 5)) == "x: the PNG cannot be decoded: it does not begin with a header")
     let own = Pictures.bytes("wide.png")
     #expect(refusal(own, limit: 299) == "x: 300 × 1 pixels are more than the 299 allowed")
@@ -125,7 +128,9 @@ struct HostileTests {
         #expect(error.kind == .format && error.message.hasPrefix("x: "))
       }
     }
-    print("\(format): \(mutation.count) damaged files, \(decoded) decoded all the same")
+    if Mutation.seconds != nil {
+      print("\(format): \(mutation.count) damaged files, \(decoded) decoded all the same")
+    }
     #expect(decoded > 0)
   }
 

@@ -12,6 +12,9 @@ struct Mutation {
   /// The files made so far.
   private(set) var count = 0
 
+  /// For how long to go on, where that is asked for.
+  static let seconds = ProcessInfo.processInfo.environment["STRATA_FUZZ_SECONDS"].flatMap(Double.init)
+
   init(_ format: Format) {
     isPNG = format == .png
     // Another start for each run that is asked for by name; the same for all others.
@@ -21,8 +24,7 @@ struct Mutation {
   }
 
   mutating func run(_ body: ([UInt8]) -> Void) {
-    let seconds = ProcessInfo.processInfo.environment["STRATA_FUZZ_SECONDS"].flatMap(Double.init)
-    let end = seconds.map { Date(timeIntervalSinceNow: $0) }
+    let end = Self.seconds.map { Date(timeIntervalSinceNow: $0) }
     while end.map({ Date() < $0 }) ?? (count < 3000) {
       body(next())
       count += 1
