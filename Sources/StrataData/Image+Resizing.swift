@@ -55,8 +55,8 @@ extension Image {
     return withStart { source in
       let resampler = Resampler(source: source, rowBytes: width * 3, across: across, down: down)
       if interpolation == .nearest { return resampler.picked() }
-      // Each pass rounds to eight bits, so their order matters. Since version 13 Pillow begins with the columns
-      // where the height shrinks by more than twice as many pixels as the width.
+      // Each pass rounds to eight bits, so their order matters. Since version 13 Pillow begins with the
+      // columns where the height shrinks by more than twice as many pixels as the width.
       let beginsWithColumns = size.height < height && height - size.height > 2 * (width - size.width)
       return beginsWithColumns ? resampler.columnsFirst() : resampler.rowsFirst()
     }

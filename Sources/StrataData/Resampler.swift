@@ -1,7 +1,7 @@
 import StrataCore
 
-/// Makes the pixels of a resized picture out of those of another: Pillow's two passes, along the rows and along
-/// the columns, each rounded to eight bits.
+/// Makes the pixels of a resized picture out of those of another: Pillow's two passes, along the rows and
+/// along the columns, each rounded to eight bits.
 struct Resampler: Sendable {
   /// The first pixel; `Image.padding` bytes behind the last may be read.
   nonisolated(unsafe) let source: UnsafePointer<UInt8>
