@@ -50,12 +50,21 @@ let rooms: [(name: String, kind: Kind, imports: [String])] = [
   ("StrataModels", .library, ["StrataCore", "StrataGraph", "StrataNN"]),
   ("StrataFormats", .library, ["StrataCore", "StrataGraph", "CZip"]),
   ("StrataData", .library, ["StrataCore", "CJPEG", "CPNG"]),
-  ("StrataInspect", .library, ["StrataCore", "StrataGraph", "StrataRuntime", "StrataNN", "StrataModels"]),
+  (
+    "StrataInspect", .library,
+    ["StrataCore", "StrataGraph", "StrataPasses", "StrataRuntime", "StrataNN", "StrataModels"]
+  ),
+  (
+    "StrataDeploy", .library,
+    [
+      "StrataCore", "StrataGraph", "StrataRuntime", "StrataNN", "StrataModels", "StrataFormats", "StrataData",
+    ]
+  ),
   (
     "Strata", .library,
     [
       "StrataCore", "StrataGraph", "StrataPasses", "StrataRuntime", "StrataOneDNN", "StrataNN",
-      "StrataModels", "StrataFormats", "StrataData", "StrataInspect",
+      "StrataModels", "StrataFormats", "StrataData", "StrataInspect", "StrataDeploy",
     ]
   ),
   ("StrataCLI", .tool, ["Strata"]),
@@ -64,9 +73,11 @@ let rooms: [(name: String, kind: Kind, imports: [String])] = [
   ("GraphTests", .tests, ["StrataCore", "StrataGraph", "StrataPasses", "StrataTestSupport"]),
   ("FormatsTests", .tests, ["StrataCore", "StrataFormats", "StrataTestSupport"]),
   ("DataTests", .tests, ["StrataCore", "StrataData", "StrataTestSupport"]),
+  ("DeployTests", .tests, ["Strata", "StrataTestSupport"]),
   ("EngineTests", .tests, ["Strata", "StrataTestSupport"]),
   ("NetworkTests", .tests, ["Strata", "StrataTestSupport"]),
   ("CommandTests", .tests, ["Strata", "StrataTestSupport"]),
+  ("InspectTests", .tests, ["Strata", "StrataTestSupport"]),
 ]
 
 let package = Package(

@@ -2,6 +2,7 @@
 // found by the first evaluation.
 @_exported import StrataCore
 @_exported import StrataData
+@_exported import StrataDeploy
 @_exported import StrataFormats
 @_exported import StrataGraph
 @_exported import StrataInspect
