@@ -1,0 +1,90 @@
+import Strata
+import StrataTestSupport
+import Testing
+
+/// A network of random operations, for combinations that nobody thought of: values that are read several
+/// times, sums across branches, results in the middle, weights that are shared or are data.
+private struct RandomGraph {
+  private let key: RandomKey
+  private var drawn: UInt64 = 0
+  private var values: [Tensor]
+  private var weights: [Tensor] = []
+
+  /// Some of the values, the last one among them.
+  private(set) var outputs: [Tensor] = []
+
+  init(seed: UInt64) {
+    key = RandomKey(seed: seed)
+    let shape: Shape = [2, [3, 8, 16][Int(key.words(0).x % 3)], 6, 5]
+    values = [Tensor(Formula.input(shape)), Tensor(Formula.input(shape, name: "input2"))]
+    for _ in 0..<(4 + pick(14)) {
+      values.append(operation(on: values[values.count - 1 - pick(min(values.count, 4))]))
+    }
+    outputs = [values[values.count - 1]] + (0..<pick(4)).map { _ in values[pick(values.count)] }
+  }
+
+  private mutating func pick(_ count: Int) -> Int {
+    drawn += 1
+    return Int(key.words(drawn).x) % count
+  }
+
+  /// A new weight, or one that was used before.
+  private mutating func weight(_ shape: Shape) -> Tensor {
+    if pick(3) == 0, let known = weights.last(where: { $0.shape == shape }) { return known }
+    let name = "weight\(weights.count)"
+    let isData = pick(8) == 0
+    let weight =
+      isData
+      ? Tensor(Formula.parameter(name, shape)) : Variable(shape) { Formula.parameter(name, shape) }.tensor
+    weights.append(weight)
+    return weight
+  }
+
+  private mutating func operation(on x: Tensor) -> Tensor {
+    let channels = x.shape[1]
+    switch pick(12) {
+    case 0...2:
+      let size = [1, 3][pick(2)]
+      let kernel = weight([channels, channels, size, size])
+      return x.conv2d(kernel, bias: pick(2) == 0 ? weight([channels]) : nil, padding: IntPair(size / 2))
+    case 3: return x.conv2d(weight([channels, 1, 3, 3]), padding: 1, groups: channels)
+    case 4:
+      return x.batchNorm(
+        mean: weight([channels]), variance: weight([channels]).square() + 0.5, weight: weight([channels]),
+        bias: weight([channels]))
+    case 5, 6:
+      let kinds: [Activation] = [.relu, .relu6, .hardswish, .silu, .tanh, .leakyReLU(slope: 0.1)]
+      return x.activation(kinds[pick(kinds.count)])
+    case 7, 8:
+      let like = values.filter { $0.shape == x.shape }
+      return x + like[pick(like.count)]
+    case 9: return x * weight([channels, 1, 1])
+    case 10:
+      return [x.permute(0, 1, 3, 2).permute(0, 1, 3, 2), x.reshape(2, -1).reshape(x.shape), -x][pick(3)]
+    default: return Tensor.cat([x, x.relu()], dim: 1)[.all, (channels / 2)..<(channels / 2 + channels)]
+    }
+  }
+}
+
+extension EngineSuite {
+  @Suite("Random graphs", .serialized) struct RandomGraphTests {
+    @Test(
+      "give the same numbers on every engine, with every set of passes", arguments: 0..<150 as Range<UInt64>)
+    func agreement(seed: UInt64) throws {
+      let trace = Trace(of: RandomGraph(seed: seed).outputs)
+      let expected = try EngineCase.referencePlain.results(of: trace)
+      let passes = Set(
+        Pass.allCases.enumerated().filter { seed >> UInt64($0.offset) & 1 == 1 }.map(\.element))
+      let backends: [any Backend] = [ReferenceBackend(), OneDNNBackend()]
+      let mixed = backends.map { EngineCase($0, passes, "\($0.name), \(passes.map(\.rawValue).sorted())") }
+      for engine in [.plain, .optimised] + mixed {
+        let results = try engine.results(of: trace)
+        for (index, (result, expected)) in zip(results, expected).enumerated() {
+          #expect(
+            difference(result, expected, relative: 2e-5, scale: .largestMagnitude) == nil,
+            "output \(index), \(engine)")
+        }
+      }
+    }
+  }
+}
