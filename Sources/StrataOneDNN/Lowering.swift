@@ -227,7 +227,8 @@ struct Lowering {
     for (index, result) in plan.graph.results.enumerated() {
       program.results.append(plan.graph[result].type)
       let slot = slot(of: result)
-      if case .leaf(let leaf) = program.slots[slot].home {
+      // A leaf in another order of axes is not the leaf.
+      if case .leaf(let leaf) = program.slots[slot].home, try isPlain(slot) {
         program.passedThrough[index] = leaf
         continue
       }
