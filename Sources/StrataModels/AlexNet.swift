@@ -29,8 +29,8 @@ public final class AlexNet: Module, @unchecked Sendable {
   public let classifier: Sequential
 
   /// Creates a network with PyTorch's initial weights.
-  public init(classes: Int = 1000) {
-    var channels = 3
+  public init(classes: Int = 1000, inputChannels: Int = 3, dropout: Double = 0.5) {
+    var channels = inputChannels
     var layers: [Module] = []
     for (width, kernel, stride, padding, isPooled) in AlexNet.rows {
       layers.append(Conv2d(channels, width, kernelSize: kernel, stride: stride, padding: padding))
@@ -40,11 +40,24 @@ public final class AlexNet: Module, @unchecked Sendable {
     }
     features = Sequential(layers)
     classifier = Sequential(
-      Dropout(p: 0.5), Linear(256 * 6 * 6, 4096), ReLU(inplace: true),
-      Dropout(p: 0.5), Linear(4096, 4096), ReLU(inplace: true),
+      Dropout(p: dropout), Linear(256 * 6 * 6, 4096), ReLU(inplace: true),
+      Dropout(p: dropout), Linear(4096, 4096), ReLU(inplace: true),
       Linear(4096, classes))
     super.init()
   }
 
   public override func forward(_ x: Tensor) -> Tensor { classifier(features(x).flatten(start: 1)) }
+}
+
+extension ModelEntry {
+  static let alexNet = ModelEntry(
+    "alexnet", "AlexNet",
+    ModelPaper(
+      "ImageNet Classification with Deep Convolutional Neural Networks", "Krizhevsky, Sutskever, Hinton",
+      2012,
+      "https://papers.nips.cc/paper/4824-imagenet-classification-with-deep-convolutional-neural-networks"),
+    settings: .dropout
+  ) {
+    AlexNet(classes: $0.classes, inputChannels: $0.inputChannels, dropout: $0.dropout ?? 0.5)
+  }
 }

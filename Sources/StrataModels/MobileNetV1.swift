@@ -37,7 +37,7 @@ public final class DepthwiseSeparableConv: Module, @unchecked Sendable {
   }
 }
 
-/// MobileNet of full width, the first of its family.
+/// MobileNet, the first of its family.
 ///
 /// Howard and others: "MobileNets: Efficient Convolutional Neural Networks for Mobile Vision Applications"
 /// (2017), https://arxiv.org/abs/1704.04861.
@@ -60,16 +60,23 @@ public final class MobileNetV1: Module, @unchecked Sendable {
   public let classifier: Linear
 
   /// Creates a network with PyTorch's initial weights.
-  public init(classes: Int = 1000) {
-    var channels = 32
+  ///
+  /// - Parameters:
+  ///   - classes: The number of scores in the output.
+  ///   - inputChannels: Channels of the images.
+  ///   - widthMultiplier: Multiplies the channels of all layers (α in the paper: 1, 0.75, 0.5, 0.25), which
+  ///     are rounded to multiples of 8.
+  public init(classes: Int = 1000, inputChannels: Int = 3, widthMultiplier: Double = 1) {
+    func scaled(_ width: Int) -> Int { divisibleChannels(Double(width) * widthMultiplier) }
+    var channels = scaled(32)
     var layers: [Module] = [
-      Conv2d(3, channels, kernelSize: 3, stride: 2, padding: 1, bias: false), BatchNorm2d(channels),
-      ReLU(inplace: true),
+      Conv2d(inputChannels, channels, kernelSize: 3, stride: 2, padding: 1, bias: false),
+      BatchNorm2d(channels), ReLU(inplace: true),
     ]
     for row in MobileNetV1.rows {
       for _ in 0..<row.repeats {
-        layers.append(DepthwiseSeparableConv(channels, row.channels, stride: row.stride))
-        channels = row.channels
+        layers.append(DepthwiseSeparableConv(channels, scaled(row.channels), stride: row.stride))
+        channels = scaled(row.channels)
       }
     }
     layers.append(AdaptiveAvgPool2d(1))
@@ -79,4 +86,21 @@ public final class MobileNetV1: Module, @unchecked Sendable {
   }
 
   public override func forward(_ x: Tensor) -> Tensor { classifier(features(x).flatten(start: 1)) }
+}
+
+extension ModelEntry {
+  /// The four widths of the paper.
+  static let mobileNetV1s: [ModelEntry] = [1, 0.75, 0.5, 0.25].map { width in
+    ModelEntry(
+      width == 1 ? "mobilenet_v1" : "mobilenet_v1@\(width)", "MobileNetV1",
+      ModelPaper(
+        "MobileNets: Efficient Convolutional Neural Networks for Mobile Vision Applications",
+        "Howard, Zhu, Chen, Kalenichenko, Wang, Weyand, Andreetto, Adam", 2017,
+        "https://arxiv.org/abs/1704.04861"),
+      settings: .width
+    ) {
+      MobileNetV1(
+        classes: $0.classes, inputChannels: $0.inputChannels, widthMultiplier: $0.widthMultiplier ?? width)
+    }
+  }
 }

@@ -1,105 +1,50 @@
 import StrataCore
 import StrataNN
 
-/// What a network can be asked to be.
-public struct ModelOptions: Sendable, Hashable {
-  /// The number of scores in the output.
-  public var classes: Int
-
-  /// Creates options; ImageNet's thousand classes where nothing is said.
-  public init(classes: Int = 1000) { self.classes = classes }
-
-  /// Numbers of classes that can be built: more is a slip, and would need gigabytes.
-  public static let classRange = 1...10_000_000
-
-  func validate() throws(StrataError) {
-    guard ModelOptions.classRange.contains(classes) else {
-      throw StrataError(
-        .argument,
-        "the number of classes must lie between 1 and \(ModelOptions.classRange.upperBound), got \(classes)")
-    }
-  }
-}
-
-/// A network that can be built by its name.
-public struct ModelEntry: Sendable {
-  /// The name in commands and files, as torchvision spells it: `resnet50`.
-  public let name: String
-  /// The class, which is also how it is written in texts: `ResNet50`.
-  public let title: String
-  /// The title of the paper.
-  public let paper: String
-  /// The authors of the paper.
-  public let authors: String
-  /// The year of the paper.
-  public let year: Int
-  /// Where the paper can be read.
-  public let link: String
-  /// The shape of one image: channels, height, width.
-  public let imageShape: Shape
-  private let build: @Sendable (ModelOptions) -> sending Module
-
-  init(
-    _ name: String, _ title: String, paper: String, authors: String, year: Int, link: String,
-    imageShape: Shape = [3, 224, 224], build: @escaping @Sendable (ModelOptions) -> sending Module
-  ) {
-    self.name = name
-    self.title = title
-    self.paper = paper
-    self.authors = authors
-    self.year = year
-    self.link = link
-    self.imageShape = imageShape
-    self.build = build
-  }
-
-  /// Builds the network. No weights are allocated before they are needed.
-  public func make(_ options: ModelOptions = ModelOptions()) throws(StrataError) -> sending Module {
-    try options.validate()
-    return build(options)
-  }
-
-  /// The number of parameters, counted on the network itself.
-  public func parameterCount(_ options: ModelOptions = ModelOptions()) throws(StrataError) -> Int {
-    try make(options).parameterCount
-  }
-}
-
 /// The networks that can be built by name.
 public enum ModelRegistry {
-  /// All entries, oldest first.
-  public static let entries: [ModelEntry] = [
-    ModelEntry(
-      "alexnet", "AlexNet", paper: "ImageNet Classification with Deep Convolutional Neural Networks",
-      authors: "Krizhevsky, Sutskever, Hinton", year: 2012,
-      link:
-        "https://papers.nips.cc/paper/4824-imagenet-classification-with-deep-convolutional-neural-networks"
-    ) { AlexNet(classes: $0.classes) },
-    ModelEntry(
-      "vgg16", "VGG16", paper: "Very Deep Convolutional Networks for Large-Scale Image Recognition",
-      authors: "Simonyan, Zisserman", year: 2014, link: "https://arxiv.org/abs/1409.1556"
-    ) { VGG16(classes: $0.classes) },
-    ModelEntry(
-      "resnet50", "ResNet50", paper: "Deep Residual Learning for Image Recognition",
-      authors: "He, Zhang, Ren, Sun", year: 2015, link: "https://arxiv.org/abs/1512.03385"
-    ) { ResNet50(classes: $0.classes) },
-    ModelEntry(
-      "mobilenet_v1", "MobileNetV1",
-      paper: "MobileNets: Efficient Convolutional Neural Networks for Mobile Vision Applications",
-      authors: "Howard, Zhu, Chen, Kalenichenko, Wang, Weyand, Andreetto, Adam", year: 2017,
-      link: "https://arxiv.org/abs/1704.04861"
-    ) { MobileNetV1(classes: $0.classes) },
-  ]
+  /// All entries, family by family, the lab's own before other readings of the same name.
+  public static let entries: [ModelEntry] = {
+    let families: [[ModelEntry]] = [
+      [.leNet5],
+      [.alexNet, .torchvisionAlexNet],
+      [.vgg16], ModelEntry.vggs,
+      [.resNet50], ModelEntry.resNets,
+      ModelEntry.mobileNetV1s,
+    ]
+    return Array(families.joined())
+  }()
+
+  /// The four networks of the lab.
+  public static let lab: [ModelEntry] = [.alexNet, .vgg16, .resNet50, ModelEntry.mobileNetV1s[0]]
 
   /// The names of all entries.
   public static var names: [String] { entries.map(\.name) }
 
-  /// The entry with a name, of which case, `-` and `_` are of no matter.
+  /// The names of the lab's four.
+  public static var labNames: [String] { lab.map(\.name) }
+
+  /// The entry with a name, of which case, `-` and `_` are of no matter where only one fits.
   public static func entry(named name: String) throws(StrataError) -> ModelEntry {
-    let wanted = plain(name)
-    for entry in entries where plain(entry.name) == wanted { return entry }
-    let hint = nearestName(to: name, among: names).map { "did you mean `\($0)`? Known: " } ?? "known: "
-    throw StrataError(.argument, "there is no model `\(name)`; \(hint)\(names.joined(separator: ", "))")
+    let wanted = name.lowercased().replacing("-", with: "_")
+    if let entry = entries.first(where: { $0.name == wanted }) { return entry }
+    let candidates = entries.filter { plain($0.name) == plain(wanted) }
+    if candidates.count == 1 { return candidates[0] }
+    throw unknown(name)
+  }
+
+  /// The entries that a name or pattern means, in the registry's order.
+  ///
+  /// In a pattern `*` stands for any text: `vgg*`, `resnext*`. Other readings of a name are meant only by
+  /// patterns that say so: `resnet50@*`.
+  public static func resolve(_ pattern: String) throws(StrataError) -> [ModelEntry] {
+    guard pattern.contains("*") else { return [try entry(named: pattern)] }
+    let wanted = pattern.lowercased().replacing("-", with: "_")
+    let hasVariant = pattern.contains("@")
+    let found = entries.filter { ($0.variant == nil || hasVariant) && $0.name.matches(pattern: wanted) }
+    guard found.isEmpty else { return found }
+    let stem = pattern.filter { $0 != "*" }
+    throw StrataError(.argument, "no model fits `\(pattern)`\(suggestion(for: stem, among: names))")
   }
 
   /// Builds the network with a name.
@@ -111,5 +56,17 @@ public enum ModelRegistry {
 
   private static func plain(_ name: String) -> String {
     name.lowercased().filter { $0 != "_" && $0 != "-" }
+  }
+
+  private static func unknown(_ name: String) -> StrataError {
+    let base = name.prefix { $0 != "@" }.lowercased()
+    let variants = entries.filter { $0.baseName == base }.compactMap(\.variant)
+    if name.contains("@"), entries.contains(where: { $0.baseName == base }) {
+      let known = variants.isEmpty ? "it has none" : "known: \(variants.joined(separator: ", "))"
+      return StrataError(.argument, "there is no variant of `\(base)` called `\(name)`; \(known)")
+    }
+    let hint = nearestName(to: name, among: names).map { "did you mean `\($0)`? " } ?? ""
+    return StrataError(
+      .argument, "there is no model `\(name)`; \(hint)`strata models` lists all \(entries.count)")
   }
 }

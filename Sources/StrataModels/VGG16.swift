@@ -19,8 +19,8 @@ public final class VGG16: Module, @unchecked Sendable {
   public let classifier: Sequential
 
   /// Creates a network with PyTorch's initial weights.
-  public init(classes: Int = 1000) {
-    var channels = 3
+  public init(classes: Int = 1000, inputChannels: Int = 3, dropout: Double = 0.5) {
+    var channels = inputChannels
     var layers: [Module] = []
     for block in VGG16.blocks {
       for width in block {
@@ -31,11 +31,17 @@ public final class VGG16: Module, @unchecked Sendable {
     }
     features = Sequential(layers)
     classifier = Sequential(
-      Linear(512 * 7 * 7, 4096), ReLU(inplace: true), Dropout(p: 0.5),
-      Linear(4096, 4096), ReLU(inplace: true), Dropout(p: 0.5),
+      Linear(512 * 7 * 7, 4096), ReLU(inplace: true), Dropout(p: dropout),
+      Linear(4096, 4096), ReLU(inplace: true), Dropout(p: dropout),
       Linear(4096, classes))
     super.init()
   }
 
   public override func forward(_ x: Tensor) -> Tensor { classifier(features(x).flatten(start: 1)) }
+}
+
+extension ModelEntry {
+  static let vgg16 = ModelEntry("vgg16", "VGG16", .vgg, settings: .dropout) {
+    VGG16(classes: $0.classes, inputChannels: $0.inputChannels, dropout: $0.dropout ?? 0.5)
+  }
 }

@@ -2,7 +2,7 @@ import Strata
 import Testing
 
 @Suite("Networks") struct ModelTests {
-  @Test("parameters and state dictionary are PyTorch's", arguments: ModelRegistry.names)
+  @Test("parameters and state dictionary are PyTorch's", arguments: ModelRegistry.labNames)
   func state(name: String) throws {
     let facts = try NetworkFacts.network(name)
     let model = try ModelRegistry.make(name)
@@ -14,7 +14,7 @@ import Testing
     #expect(entries == facts.stateDict)
   }
 
-  @Test("each operation knows its module, in PyTorch's order and shapes", arguments: ModelRegistry.names)
+  @Test("each operation knows its module, in PyTorch's order and shapes", arguments: ModelRegistry.labNames)
   func paths(name: String) throws {
     let facts = try NetworkFacts.network(name)
     let model = try ModelRegistry.make(name).eval()
@@ -39,7 +39,8 @@ import Testing
     #expect(Set(calls).count == 3)
   }
 
-  @Test("nothing is allocated by construction, printing, counting or tracing", arguments: ModelRegistry.names)
+  @Test(
+    "nothing is allocated by construction, printing, counting or tracing", arguments: ModelRegistry.labNames)
   func lazy(name: String) throws {
     let model = try ModelRegistry.make(name)
     _ = (model.description, model.parameterCount, model.stateEntries.count)
@@ -51,7 +52,7 @@ import Testing
 
   @Test("the last layer has one row for each class")
   func classes() throws {
-    for entry in ModelRegistry.entries {
+    for entry in ModelRegistry.lab {
       let wide = try entry.parameterCount(ModelOptions(classes: 1000))
       let narrow = try entry.parameterCount(ModelOptions(classes: 10))
       let features = entry.name == "resnet50" ? 2048 : entry.name == "mobilenet_v1" ? 1024 : 4096
@@ -64,18 +65,17 @@ import Testing
 
   @Test("the registry explains itself")
   func registry() throws {
-    #expect(ModelRegistry.names == ["alexnet", "vgg16", "resnet50", "mobilenet_v1"])
+    #expect(ModelRegistry.labNames == ["alexnet", "vgg16", "resnet50", "mobilenet_v1"])
     #expect(try ModelRegistry.entry(named: "MobileNetV1").name == "mobilenet_v1")
     #expect(throws: StrataError.self) { try ModelRegistry.make("alexnet", ModelOptions(classes: 0)) }
     #expect(throws: StrataError.self) { try ModelRegistry.make("alexnet", ModelOptions(classes: 10_000_001)) }
+    let count = ModelRegistry.entries.count
     let error = #expect(throws: StrataError.self) { try ModelRegistry.entry(named: "resnet5") }
     #expect(
       error?.message
-        == "there is no model `resnet5`; did you mean `resnet50`? Known: alexnet, vgg16, resnet50, mobilenet_v1"
-    )
+        == "there is no model `resnet5`; did you mean `resnet50`? `strata models` lists all \(count)")
     let other = #expect(throws: StrataError.self) { try ModelRegistry.entry(named: "transformer") }
-    #expect(
-      other?.message == "there is no model `transformer`; known: alexnet, vgg16, resnet50, mobilenet_v1")
+    #expect(other?.message == "there is no model `transformer`; `strata models` lists all \(count)")
   }
 
   @Test("a wrong input names the layer, what it expects and what came")

@@ -2,7 +2,7 @@ import Strata
 import Testing
 
 @Suite("Printing") struct PrintTests {
-  @Test("networks print as in PyTorch", arguments: ModelRegistry.names)
+  @Test("networks print as in PyTorch", arguments: ModelRegistry.labNames)
   func networks(name: String) throws {
     let model = try ModelRegistry.make(name)
     #expect(try "\(model)\n" == Fixture.text("print/\(name).txt"))
