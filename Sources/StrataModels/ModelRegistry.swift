@@ -10,6 +10,7 @@ public enum ModelRegistry {
       [.alexNet, .torchvisionAlexNet],
       [.vgg16], ModelEntry.vggs,
       [.resNet50], ModelEntry.resNets,
+      ModelEntry.squeezeNets,
       ModelEntry.mobileNetV1s,
     ]
     return Array(families.joined())
