@@ -9,6 +9,7 @@ public enum ModelRegistry {
       [.leNet5],
       [.alexNet, .torchvisionAlexNet],
       [.vgg16], ModelEntry.vggs,
+      [.googLeNet],
       [.resNet50], ModelEntry.resNets,
       ModelEntry.squeezeNets,
       ModelEntry.mobileNetV1s,
