@@ -12,6 +12,7 @@ public enum ModelRegistry {
       [.googLeNet],
       [.resNet50], ModelEntry.resNets,
       ModelEntry.squeezeNets,
+      ModelEntry.denseNets,
       ModelEntry.mobileNetV1s,
     ]
     return Array(families.joined())
