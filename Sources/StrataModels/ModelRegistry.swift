@@ -14,6 +14,7 @@ public enum ModelRegistry {
       ModelEntry.squeezeNets,
       ModelEntry.denseNets,
       ModelEntry.mobileNetV1s,
+      [.mobileNetV2],
     ]
     return Array(families.joined())
   }()
