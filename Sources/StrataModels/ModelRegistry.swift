@@ -15,6 +15,7 @@ public enum ModelRegistry {
       ModelEntry.denseNets,
       ModelEntry.mobileNetV1s,
       [.mobileNetV2],
+      ModelEntry.shuffleNets,
       ModelEntry.mobileNetV3s,
     ]
     return Array(families.joined())
