@@ -16,6 +16,7 @@ public enum ModelRegistry {
       ModelEntry.mobileNetV1s,
       [.mobileNetV2],
       ModelEntry.shuffleNets,
+      ModelEntry.mnasNets,
       ModelEntry.mobileNetV3s,
     ]
     return Array(families.joined())
