@@ -18,6 +18,7 @@ public enum ModelRegistry {
       ModelEntry.shuffleNets,
       ModelEntry.mnasNets,
       ModelEntry.mobileNetV3s,
+      ModelEntry.efficientNets,
     ]
     return Array(families.joined())
   }()
