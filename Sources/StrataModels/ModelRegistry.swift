@@ -19,6 +19,7 @@ public enum ModelRegistry {
       ModelEntry.mnasNets,
       ModelEntry.mobileNetV3s,
       ModelEntry.efficientNets,
+      ModelEntry.regNets,
     ]
     return Array(families.joined())
   }()
