@@ -20,6 +20,7 @@ public enum ModelRegistry {
       ModelEntry.mobileNetV3s,
       ModelEntry.efficientNets,
       ModelEntry.regNets,
+      ModelEntry.convNeXts,
     ]
     return Array(families.joined())
   }()
