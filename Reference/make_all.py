@@ -1,5 +1,6 @@
 """Writes every fixture anew: python Reference/make_all.py"""
 
+import families
 import make_feature_maps
 import make_formula
 import make_init_stats
@@ -11,7 +12,7 @@ import make_tensors
 from common import FIXTURES, VERSION
 
 STEPS = [make_formula, make_print, make_tensors, make_layers, make_tensorops,
-         make_feature_maps, make_init_stats, make_logits]
+         make_feature_maps, make_init_stats, make_logits, families]
 
 
 def main():
