@@ -1,0 +1,70 @@
+import StrataCore
+
+/// What a batch is made of.
+struct BatchRequest: Sendable {
+  /// Where the batch begins.
+  let state: LoaderState
+  /// The examples.
+  let indices: [Int]
+}
+
+/// Makes samples and batches: pure functions of a request, for any thread.
+struct BatchMaker: Sendable {
+  let dataset: any Dataset
+  let transform: any Transform
+  let batchTransform: (any BatchTransform)?
+  /// Whether examples come more than once in an epoch, and must not be transformed alike each time.
+  let repeats: Bool
+
+  /// A sample that is ready.
+  struct Item: Sendable {
+    let tensor: HostTensor
+    let label: Int
+  }
+
+  /// The sample in a place of a batch.
+  func item(_ request: BatchRequest, _ place: Int) throws(StrataError) -> Item {
+    let index = request.indices[place]
+    let example = try dataset.item(at: index)
+    var key = Purpose.samples.key(request.state).child(index)
+    if repeats { key = key.child(request.state.position + place) }
+    let tensor = try transform.apply(example.sample, key: key).tensor
+    guard (0..<max(dataset.classCount, 1)).contains(example.label) else {
+      throw StrataError(
+        .argument, "example \(index) has label \(example.label), and there are \(dataset.classCount) classes")
+    }
+    return Item(tensor: tensor.converted(to: .float32), label: example.label)
+  }
+
+  /// The batch of samples that are ready.
+  func batch(_ request: BatchRequest, _ items: [Item]) throws(StrataError) -> Batch {
+    let shape = items.first?.tensor.shape ?? []
+    if let wrong = items.indices.first(where: { items[$0].tensor.shape != shape }) {
+      throw StrataError(
+        .shape,
+        "a batch needs samples of one shape: example \(request.indices[0]) has \(shape), "
+          + "example \(request.indices[wrong]) has \(items[wrong].tensor.shape)")
+    }
+    let size = shape.elementCount
+    let inputs = HostTensor(shape: Shape([items.count] + shape.sizes)) {
+      (target: UnsafeMutableBufferPointer<Float>) in
+      guard let start = target.baseAddress else { return }
+      for (place, item) in items.enumerated() {
+        item.tensor.withElements(as: Float.self) { source in
+          if let source = source.baseAddress { (start + place * size).initialize(from: source, count: size) }
+        }
+      }
+    }
+    let labels = HostTensor(items.map { Int64($0.label) })
+    let batch = Batch(inputs: inputs, labels: labels, indices: request.indices)
+    let key = Purpose.batches.key(request.state).child(request.state.position)
+    return try batchTransform?.apply(batch, key: key) ?? batch
+  }
+
+  /// The batch of a request, made by this thread alone.
+  func batch(_ request: BatchRequest) throws(StrataError) -> Batch {
+    var items: [Item] = []
+    for place in request.indices.indices { items.append(try item(request, place)) }
+    return try batch(request, items)
+  }
+}
