@@ -12,6 +12,8 @@ private struct RandomGraph {
 
   /// Some of the values, the last one among them.
   private(set) var outputs: [Tensor] = []
+  /// The inputs and the weights.
+  var leaves: [Tensor] { values.prefix(2) + weights }
 
   init(seed: UInt64) {
     key = RandomKey(seed: seed)
@@ -42,7 +44,7 @@ private struct RandomGraph {
 
   private mutating func operation(on x: Tensor) -> Tensor {
     let channels = x.shape[1]
-    switch pick(12) {
+    switch pick(16) {
     case 0...2:
       let size = [1, 3][pick(2)]
       let kernel = weight([channels, channels, size, size])
@@ -59,8 +61,13 @@ private struct RandomGraph {
       let like = values.filter { $0.shape == x.shape }
       return x + like[pick(like.count)]
     case 9: return x * weight([channels, 1, 1])
-    case 10:
-      return [x.permute(0, 1, 3, 2).permute(0, 1, 3, 2), x.reshape(2, -1).reshape(x.shape), -x][pick(3)]
+    case 10: return [x.permute(0, 2, 3, 1), x.transpose(2, 3), x.transpose(0, 1).transpose(0, 1)][pick(3)]
+    case 11: return [x.reshape(2, -1).reshape(x.shape), -x, x.softmax(dim: 1)][pick(3)]
+    case 12: return x.matmul(x.transpose(2, 3)).softmax(dim: -1)
+    case 13: return x.linear(weight([6, x.shape[3]]), bias: weight([6]))
+    case 14:
+      let window = Pooling(kernel: 3, stride: 1, padding: 1)
+      return pick(2) == 0 ? x.maxPool2d(window) : x.averagePool2d(window)
     default: return Tensor.cat([x, x.relu()], dim: 1)[.all, (channels / 2)..<(channels / 2 + channels)]
     }
   }
@@ -71,7 +78,20 @@ extension EngineSuite {
     @Test(
       "give the same numbers on every engine, with every set of passes", arguments: 0..<150 as Range<UInt64>)
     func agreement(seed: UInt64) throws {
-      let trace = Trace(of: RandomGraph(seed: seed).outputs)
+      try expectAgreement(of: RandomGraph(seed: seed).outputs, seed, 1e-4)
+    }
+
+    @Test(
+      "have the same gradients on every engine, with every set of passes",
+      arguments: 0..<40 as Range<UInt64>)
+    func gradientAgreement(seed: UInt64) throws {
+      let graph = RandomGraph(seed: seed)
+      let loss = graph.outputs.reduce(Tensor.zeros([])) { $0 + ($1 * $1).mean() }
+      try expectAgreement(of: [loss] + gradients(of: loss, wrt: graph.leaves), seed, 1e-3)
+    }
+
+    private func expectAgreement(of outputs: [Tensor], _ seed: UInt64, _ tolerance: Double) throws {
+      let trace = Trace(of: outputs)
       let expected = try EngineCase.referencePlain.results(of: trace)
       let passes = Set(
         Pass.allCases.enumerated().filter { seed >> UInt64($0.offset) & 1 == 1 }.map(\.element))
@@ -81,7 +101,9 @@ extension EngineSuite {
         let results = try engine.results(of: trace)
         for (index, (result, expected)) in zip(results, expected).enumerated() {
           #expect(
-            difference(result, expected, relative: 2e-5, scale: .largestMagnitude) == nil,
+            difference(
+              result, expected, relative: tolerance, absolute: tolerance / 1000, scale: .largestMagnitude)
+              == nil,
             "output \(index), \(engine)")
         }
       }
