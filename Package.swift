@@ -16,6 +16,7 @@ let libraryFlags = flags(folder: "libraries/lib")
 
 let linkerFlags = [
   "COneDNN": engineFlags, "CZip": libraryFlags, "CJPEG": libraryFlags, "CPNG": libraryFlags,
+  "CZlib": libraryFlags,
 ]
 
 func flags(folder: String) -> [LinkerSetting] {
@@ -37,6 +38,7 @@ let rooms: [(name: String, kind: Kind, imports: [String])] = [
   ("CZip", .system, []),
   ("CJPEG", .system, []),
   ("CPNG", .system, []),
+  ("CZlib", .system, []),
   ("StrataKernels", .cLibrary, []),
   ("StrataCore", .library, []),
   ("StrataGraph", .library, ["StrataCore"]),
@@ -49,7 +51,7 @@ let rooms: [(name: String, kind: Kind, imports: [String])] = [
   ("StrataNN", .library, ["StrataCore", "StrataGraph", "StrataRuntime"]),
   ("StrataModels", .library, ["StrataCore", "StrataGraph", "StrataNN"]),
   ("StrataFormats", .library, ["StrataCore", "StrataGraph", "CZip"]),
-  ("StrataData", .library, ["StrataCore", "CJPEG", "CPNG"]),
+  ("StrataData", .library, ["StrataCore", "CJPEG", "CPNG", "CZlib"]),
   (
     "StrataInspect", .library,
     ["StrataCore", "StrataGraph", "StrataPasses", "StrataRuntime", "StrataNN", "StrataModels"]

@@ -54,7 +54,7 @@ public enum ImageFiles {
     return paths
   }
 
-  private static func hasPictureName(_ name: String) -> Bool {
+  static func hasPictureName(_ name: String) -> Bool {
     guard !name.hasPrefix("."), let dot = name.lastIndex(of: ".") else { return false }
     return extensions.contains(name[name.index(after: dot)...].lowercased())
   }
