@@ -104,7 +104,7 @@ extension Lowering {
     let residual = slot(of: id)
     let own = program.slots[residual]
     if case .workspace(let storage) = own.home, plan.lastUse[id.index] == self.node, let ownLayout = own.layout,
-      ownLayout == layout, storage != self.storage(of: input), !isShared(storage, besides: residual)
+      ownLayout == layout, storage != self.storage(of: input), !isReadLater(storage, besides: id)
     {
       return makeAlias(of: residual, node.type, layout)
     }
@@ -115,11 +115,13 @@ extension Lowering {
     if case .workspace(let storage) = program.slots[slot].home { storage } else { nil }
   }
 
-  private func isShared(_ storage: Int, besides slot: SlotID) -> Bool {
-    for (index, other) in program.slots.enumerated() where index != slot {
-      if case .workspace(storage) = other.home { return true }
+  /// Whether a later node reads another value that lies in a storage. One that was summed up in it and has no
+  /// reader left does not count, or every second block of a residual network would copy its input.
+  private func isReadLater(_ storage: Int, besides id: NodeID) -> Bool {
+    slots.enumerated().contains { index, slot in
+      guard let slot, index != id.index, plan.lastUse[index] > node else { return false }
+      return self.storage(of: slot) == storage
     }
-    return false
   }
 
   // MARK: Matrix products
