@@ -43,10 +43,39 @@ final class OneDNNExecutable: Executable {
     keptSlots = kept
   }
 
-  /// Bytes of one run's workspace.
-  var workspaceByteCount: Int { memory.byteCount }
+  var workspaceByteCount: Int? { memory.byteCount }
 
   func run(_ leaves: [LeafValue]) throws(StrataError) -> [HostTensor] {
+    try run(leaves) { (workspace: Workspace) throws(StrataError) in
+      for (index, step) in program.steps.enumerated() { try workspace.perform(step, main: index) }
+    }
+  }
+
+  func profile(
+    _ leaves: [LeafValue]
+  ) throws(StrataError) -> (results: [HostTensor], steps: [StepTiming]) {
+    var steps: [StepTiming] = []
+    steps.reserveCapacity(program.steps.count)
+    let results = try run(leaves) { (workspace: Workspace) throws(StrataError) in
+      let clock = ContinuousClock()
+      let origin = clock.now
+      for (index, step) in program.steps.enumerated() {
+        let start = clock.now
+        try workspace.perform(step, main: index)
+        let end = clock.now
+        let (kind, implementation) = step.action.label
+        steps.append(
+          StepTiming(
+            node: step.node, kind: kind, implementation: implementation, start: start - origin,
+            duration: end - start))
+      }
+    }
+    return (results, steps)
+  }
+
+  private func run(
+    _ leaves: [LeafValue], perform: (Workspace) throws(StrataError) -> Void
+  ) throws(StrataError) -> [HostTensor] {
     strata_set_threads(Int32(threads))
     let prepared = try preparedValues(leaves)
     let workspace = try idleWorkspace()
@@ -64,7 +93,7 @@ final class OneDNNExecutable: Executable {
       }
     }
     try workspace.bind(leaves: leaves, prepared: prepared, results: results)
-    for (index, step) in program.steps.enumerated() { try workspace.perform(step, main: index) }
+    try perform(workspace)
     return results
   }
 
@@ -107,5 +136,16 @@ final class Prepared: Sendable {
   init(identities: [VariableIdentity?], buffers: [SlotID: Buffer]) {
     self.identities = identities
     self.buffers = buffers
+  }
+}
+
+extension Step.Action {
+  /// What a profile calls the step.
+  fileprivate var label: (kind: StepTiming.Kind, implementation: String) {
+    switch self {
+    case .primitive(let primitive, _): (primitive.isReorder ? .reorder : .operation, primitive.implementation)
+    case .reference: (.operation, "reference")
+    case .copy: (.copy, "memcpy")
+    }
   }
 }

@@ -9,6 +9,8 @@ final class Primitive: @unchecked Sendable {
   let handle: dnnl_primitive_t
   /// oneDNN's name of the implementation, such as `jit:avx2`.
   let implementation: String
+  /// Whether it only changes a layout.
+  let isReorder: Bool
   private let description: dnnl_primitive_desc_t
 
   typealias Create = (inout dnnl_primitive_desc_t?, dnnl_engine_t) -> dnnl_status_t
@@ -30,6 +32,9 @@ final class Primitive: @unchecked Sendable {
     var text: UnsafePointer<CChar>?
     dnnl_primitive_desc_query(description, dnnl_query_impl_info_str, 0, &text)
     implementation = text.map { String(cString: $0) } ?? "unknown"
+    var kind = dnnl_undefined_primitive
+    dnnl_primitive_desc_query(description, dnnl_query_primitive_kind, 0, &kind)
+    isReorder = kind == dnnl_reorder
   }
 
   deinit {

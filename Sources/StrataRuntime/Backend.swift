@@ -16,6 +16,63 @@ public protocol Backend: Sendable {
 public protocol Executable: Sendable {
   /// Runs the plan on the values of its leaves and returns `plan.graph.results`.
   func run(_ leaves: [LeafValue]) throws(StrataError) -> [HostTensor]
+  /// Runs the plan and measures its steps.
+  func profile(_ leaves: [LeafValue]) throws(StrataError) -> (results: [HostTensor], steps: [StepTiming])
+  /// Bytes of the memory in which a run keeps intermediate results; nil where it is not planned in advance.
+  var workspaceByteCount: Int? { get }
+}
+
+extension Executable {
+  /// Measures the run as a whole.
+  public func profile(
+    _ leaves: [LeafValue]
+  ) throws(StrataError) -> (results: [HostTensor], steps: [StepTiming]) {
+    let clock = ContinuousClock()
+    let start = clock.now
+    let results = try run(leaves)
+    let end = clock.now
+    let whole = StepTiming(
+      node: nil, kind: .run, implementation: "unknown", start: .zero, duration: end - start)
+    return (results, [whole])
+  }
+
+  /// Nothing is planned.
+  public var workspaceByteCount: Int? { nil }
+}
+
+/// How long a part of a run took.
+public struct StepTiming: Sendable, Hashable {
+  /// What was done.
+  public enum Kind: String, Sendable, Hashable {
+    /// A node's operation.
+    case operation
+    /// A change of layout that the node's operation needs.
+    case reorder
+    /// A copy into a result's memory.
+    case copy
+    /// The whole run.
+    case run
+  }
+
+  /// The node of the plan; nil for a whole run.
+  public let node: Int?
+  /// What was done.
+  public let kind: Kind
+  /// The kernel's name, such as `jit:avx2`.
+  public let implementation: String
+  /// When it began, from the run's beginning.
+  public let start: Duration
+  /// How long it took.
+  public let duration: Duration
+
+  /// Creates a timing.
+  public init(node: Int?, kind: Kind, implementation: String, start: Duration, duration: Duration) {
+    self.node = node
+    self.kind = kind
+    self.implementation = implementation
+    self.start = start
+    self.duration = duration
+  }
 }
 
 /// What stands in a leaf slot during one run.

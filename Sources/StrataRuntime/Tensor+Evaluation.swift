@@ -57,6 +57,17 @@ extension Variable {
 extension Engine {
   /// Runs a trace with the current configuration.
   static func run(_ trace: Trace) throws(StrataError) -> [HostTensor] {
+    let leaves = try leafValues(trace)
+    return try executable(for: trace.graph).run(leaves)
+  }
+
+  /// Runs a trace and measures its steps; nodes are those of `plan(trace)`.
+  public static func profile(_ trace: Trace) throws(StrataError) -> [StepTiming] {
+    let leaves = try leafValues(trace)
+    return try executable(for: trace.graph).profile(leaves).steps
+  }
+
+  private static func leafValues(_ trace: Trace) throws(StrataError) -> [LeafValue] {
     var leaves: [LeafValue] = []
     leaves.reserveCapacity(trace.sources.count)
     for source in trace.sources {
@@ -70,7 +81,7 @@ extension Engine {
         throw StrataError(.argument, "a placeholder has a shape but no numbers to compute with")
       }
     }
-    return try executable(for: trace.graph).run(leaves)
+    return leaves
   }
 
   /// The prepared plan of a graph, from the cache where one of the same structure is there.
