@@ -64,7 +64,11 @@ open class Module: CustomStringConvertible {
   public final func callAsFunction(_ x: Tensor, caller: StaticString = #function) -> Tensor {
     let call = ModuleCall(of: self, with: x, caller: caller)
     return ModuleCall.$current.withValue(call) {
-      ModuleOrigin.$current.withValue(call.origin) { call.module.forward(x) }
+      ModuleOrigin.$current.withValue(call.origin) {
+        let result = call.module.forward(x)
+        CallLog.current?.append(call, input: x, output: result)
+        return result
+      }
     }
   }
 

@@ -9,6 +9,8 @@ struct ModuleCall: @unchecked Sendable {
   let module: Module
   let path: String
   let number: Int
+  /// The number of the call inside which this one happens.
+  let caller: Int?
   let input: CallInput
 
   @TaskLocal static var current: ModuleCall?
@@ -26,6 +28,7 @@ struct ModuleCall: @unchecked Sendable {
       (module, path) = (called, "")
     }
     input = outer?.input ?? CallInput(x)
+    self.caller = outer?.number
     number = ModuleCall.count.add(1, ordering: .relaxed).newValue
   }
 

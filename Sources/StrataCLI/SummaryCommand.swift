@@ -1,0 +1,137 @@
+import Strata
+
+extension Command {
+  /// Lists what a network consists of and costs.
+  static let summary = Command(
+    name: "summary", summary: "List the layers of a network with their shapes, parameters and costs.",
+    details: """
+      Nothing is computed and no weight allocated. Lines that hold others show their sums.
+      Columns: \(SummaryColumn.allCases.map(\.rawValue).joined(separator: ", ")).
+      Tools: \(CountingConvention.allCases.map(\.rawValue).joined(separator: ", ")), or `all` for their differences.
+      Optimisers: \(TrainingOptimizer.allCases.map(\.rawValue).joined(separator: ", ")).
+      """,
+    operands: .one("MODEL"),
+    options: [
+      .input, .classes,
+      Option(name: "depth", value: "N", summary: "Show modules down to this depth."),
+      Option(name: "columns", value: "A,B", summary: "The columns to show."),
+      Option(name: "sort", value: "COLUMN", summary: "List layers in falling order of a column."),
+      Option(name: "convention", value: "TOOL", summary: "Count operations as this tool does (torchvision)."),
+      Option(
+        name: "optimizer", value: "NAME",
+        summary: "The optimiser whose training step is predicted (sgd-momentum)."),
+      Option(name: "symbolic", summary: "Give the cost as a formula in batch, height and width."),
+      .json, .csv,
+    ]
+  ) { arguments in
+    let convention = try arguments.choice(
+      "convention", of: CountingConvention.allCases.map(\.rawValue) + ["all"])
+    var style = ModelSummary.Style()
+    style.convention = convention.flatMap(CountingConvention.init(rawValue:)) ?? .torchvision
+    style.depth = try arguments.number("depth", in: 0...1000)
+    style.order = try arguments.column("sort")
+    if let columns = try arguments.columns() { style.columns = columns }
+    let optimizer = try arguments.choice("optimizer", of: TrainingOptimizer.allCases.map(\.rawValue))
+    if let optimizer = optimizer.flatMap(TrainingOptimizer.init(rawValue:)) { style.optimizer = optimizer }
+
+    let subject = try arguments.subject(arguments.operands[0])
+    let summary = try subject.model.summary(input: try arguments.input(of: subject))
+    if arguments.has(.json) {
+      try Output.print(summary.json(named: subject.name, style))
+    } else if arguments.has(.csv) {
+      try Output.print(summary.csv(style))
+    } else if convention == "all" {
+      try Output.print(summary.reconciliation)
+    } else {
+      try Output.print(summary.text(style))
+    }
+    return .done
+  }
+}
+
+extension Arguments {
+  /// The column given to an option, or nil where none was.
+  fileprivate func column(_ name: String) throws(StrataError) -> SummaryColumn? {
+    try choice(name, of: SummaryColumn.allCases.map(\.rawValue)).flatMap(SummaryColumn.init(rawValue:))
+  }
+
+  /// The columns asked for; the layer's name comes first in any case.
+  fileprivate func columns() throws(StrataError) -> [SummaryColumn]? {
+    guard let text = value("columns") else { return nil }
+    var columns: [SummaryColumn] = [.layer]
+    for word in text.split(separator: ",").map(String.init) {
+      guard let column = SummaryColumn(rawValue: word) else {
+        throw Self.unknown("column", word, in: SummaryColumn.allCases.map(\.rawValue))
+      }
+      if !columns.contains(column) { columns.append(column) }
+    }
+    return columns
+  }
+}
+
+extension ModelSummary {
+  /// The summary as a document.
+  fileprivate func json(named name: String, _ style: Style) -> JSONValue {
+    let training = TrainingOptimizer.allCases.map { optimizer in
+      let bytes = trainingBytes(optimizer)
+      return [
+        "optimizer": .string(optimizer.rawValue), "total_bytes": .integer(bytes.total),
+        "weight_bytes": .integer(bytes.weights), "gradient_bytes": .integer(bytes.gradients),
+        "optimizer_bytes": .integer(bytes.optimizer), "activation_bytes": .integer(bytes.activations),
+      ] as JSONValue
+    }
+    var totals = JSONObject()
+    var uncounted = JSONObject()
+    for convention in CountingConvention.allCases {
+      totals[convention.rawValue] = .integer(operations(convention))
+      var names = JSONObject()
+      for operation in self.uncounted[convention] ?? [] { names[operation.name] = .integer(operation.count) }
+      uncounted[convention.rawValue] = .object(names)
+    }
+    return [
+      "model": .string(name),
+      "class": .string(self.name),
+      "input": .shape(input),
+      "output": .shape(output),
+      "parameters": .integer(parameters),
+      "trainable_parameters": .integer(trainableParameters),
+      "buffers": .integer(bufferElements),
+      "macs": .integer(macs),
+      "operations": .object(totals),
+      "uncounted": .object(uncounted),
+      "weight_bytes": .integer(weightBytes),
+      "activation_bytes": .integer(activationBytes),
+      "peak_activation_bytes": .integer(peakActivationBytes),
+      "inference_bytes": .integer(inferenceBytes),
+      "training": .array(training),
+      "arithmetic_intensity": .number(arithmeticIntensity),
+      "receptive_field": .pair(field),
+      "stride": .pair(stride),
+      "rows": .array(rows.map { $0.json(style.convention) }),
+    ]
+  }
+}
+
+extension ModelSummary.Row {
+  fileprivate func json(_ convention: CountingConvention) -> JSONValue {
+    [
+      "kind": .string(kind.rawValue),
+      "path": .string(path),
+      "type": .string(typeName),
+      "depth": .integer(depth),
+      "call": .integer(call),
+      "input": input.map { .shape($0) } ?? .null,
+      "output": output.map { .shape($0) } ?? .null,
+      "kernel": .pair(kernel),
+      "parameters": .integer(parameters),
+      "trainable_parameters": .integer(trainableParameters),
+      "shared_parameters": .integer(sharedParameters),
+      "buffers": .integer(bufferElements),
+      "macs": .integer(macs),
+      "operations": .integer(operations[convention]),
+      "activation_bytes": .integer(activationBytes),
+      "receptive_field": .pair(field),
+      "stride": .pair(stride),
+    ]
+  }
+}

@@ -1,0 +1,243 @@
+import StrataCore
+import StrataGraph
+import StrataNN
+
+extension ModelSummary {
+  /// Reads a summary off a trace.
+  package init(_ model: Module, _ trace: NetworkTrace) throws(StrataError) {
+    var builder = SummaryBuilder(model, trace)
+    builder.addRows()
+    rows = builder.rows
+    name = model.typeName
+    input = trace.input
+    output = trace.output
+    weightBytes = model.parameters.reduce(0) { $0 + $1.elementCount * $1.dtype.byteCount }
+    bufferBytes = model.buffers.reduce(0) { $0 + $1.shape.elementCount * $1.dtype.byteCount }
+    (parts, uncounted) = builder.accounts()
+    let inference = try InferenceMemory(trace.graph)
+    peakActivationBytes = inference.peakByteCount
+    movedBytes = inference.movedByteCount
+    training = TrainingMemory(trace)
+    let reach = builder.reachOfLastMap
+    field = reach?.field
+    stride = reach?.stride
+  }
+}
+
+/// Assembles the lines of a summary: the tree of calls, with the operations of containers between them.
+struct SummaryBuilder {
+  private let trace: NetworkTrace
+  private let model: Module
+  private let reaches: [Reach?]
+  /// The nodes that each call's own code built.
+  private var nodes: [Int: [Int]] = [:]
+  /// The calls inside each call.
+  private var inner: [Int: [ObservedCall]] = [:]
+  /// The least node below each call.
+  private var starts: [Int: Int] = [:]
+  private var callCounts: [String: Int] = [:]
+  private var countedParameters: Set<ObjectIdentifier> = []
+  private var countedBuffers: Set<ObjectIdentifier> = []
+  private var listedModules: Set<ObjectIdentifier> = []
+  private(set) var rows: [ModelSummary.Row] = []
+
+  init(_ model: Module, _ trace: NetworkTrace) {
+    self.trace = trace
+    self.model = model
+    reaches = Reach.of(trace.graph)
+    for (index, node) in trace.graph.nodes.enumerated() where node.op.leafSlot == nil {
+      if case .full = node.op { continue }
+      nodes[node.origin.call, default: []].append(index)
+    }
+    for call in trace.calls { if let caller = call.caller { inner[caller, default: []].append(call) } }
+    // Inner calls have higher numbers than the one around them.
+    for call in trace.calls.reversed() {
+      let own = nodes[call.number]?.first
+      starts[call.number] = (inner[call.number] ?? []).compactMap { starts[$0.number] }.reduce(own) { a, b in
+        a.map { Swift.min($0, b) } ?? b
+      }
+    }
+  }
+
+  mutating func addRows() {
+    if let root = trace.calls.first(where: { $0.caller == nil }) { add(root, depth: 0) }
+    addUncalled()
+  }
+
+  /// Adds a call's line and those below it.
+  private mutating func add(_ call: ObservedCall, depth: Int) {
+    let calls = inner[call.number] ?? []
+    let own = nodes[call.number] ?? []
+    let isLeaf = calls.isEmpty && call.module.children.isEmpty
+    callCounts[call.path, default: 0] += 1
+    var row = ModelSummary.Row(
+      kind: isLeaf ? .layer : .container, path: call.path, typeName: call.module.typeName, depth: depth,
+      call: callCounts[call.path] ?? 1)
+    row.input = call.input.shape
+    row.output = call.output.error == nil ? call.output.shape : nil
+    row.kernel = call.module.window
+    if isLeaf { countState(of: call.module, into: &row) }
+    let place = rows.count
+    rows.append(row)
+    if isLeaf {
+      for node in own { rows[place].add(node, trace, reaches) }
+      return
+    }
+    addParameters(of: call, depth: depth + 1)
+    var waiting = own[...]
+    for inside in calls {
+      while let node = waiting.first, node < starts[inside.number] ?? node {
+        add(operation: waiting.removeFirst(), call, depth)
+      }
+      add(inside, depth: depth + 1)
+    }
+    for node in waiting { add(operation: node, call, depth) }
+    rows[place].addSums(of: rows[(place + 1)...].filter { $0.kind != .container })
+    if let last = rows.last { (rows[place].field, rows[place].stride) = (last.field, last.stride) }
+  }
+
+  /// Adds the line of an operation in a container's code.
+  private mutating func add(operation node: Int, _ call: ObservedCall, _ depth: Int) {
+    let operation = trace.graph.nodes[node]
+    var row = ModelSummary.Row(
+      kind: .operation, path: call.path, typeName: operation.op.name, depth: depth + 1,
+      call: callCounts[call.path] ?? 1)
+    row.input = operation.operands.first.map { trace.graph[$0].type.shape }
+    row.add(node, trace, reaches)
+    rows.append(row)
+  }
+
+  /// Adds lines for the parameters and buffers that a container has itself.
+  private mutating func addParameters(of call: ObservedCall, depth: Int) {
+    for (name, parameter) in call.module.ownParameters {
+      var row = ModelSummary.Row(
+        kind: .parameter, path: dotted(call.path, name), typeName: "Parameter", depth: depth,
+        call: callCounts[call.path] ?? 1)
+      row.output = parameter.shape
+      count(parameter, into: &row)
+      rows.append(row)
+    }
+    for (name, buffer) in call.module.ownBuffers
+    where countedBuffers.insert(ObjectIdentifier(buffer)).inserted {
+      var row = ModelSummary.Row(
+        kind: .parameter, path: dotted(call.path, name), typeName: "Buffer", depth: depth, call: 1)
+      row.output = buffer.shape
+      row.bufferElements = buffer.shape.elementCount
+      rows.append(row)
+    }
+    listedModules.insert(ObjectIdentifier(call.module))
+  }
+
+  private mutating func countState(of module: Module, into row: inout ModelSummary.Row) {
+    for (_, parameter) in module.ownParameters { count(parameter, into: &row) }
+    for (_, buffer) in module.ownBuffers where countedBuffers.insert(ObjectIdentifier(buffer)).inserted {
+      row.bufferElements += buffer.shape.elementCount
+    }
+    listedModules.insert(ObjectIdentifier(module))
+  }
+
+  private mutating func count(_ parameter: Parameter, into row: inout ModelSummary.Row) {
+    if !countedParameters.insert(ObjectIdentifier(parameter)).inserted {
+      row.sharedParameters += parameter.elementCount
+    } else if parameter.requiresGrad {
+      row.trainableParameters += parameter.elementCount
+    } else {
+      row.frozenParameters += parameter.elementCount
+    }
+  }
+
+  /// Adds modules that were not called through `callAsFunction(_:)` but have parameters or buffers.
+  private mutating func addUncalled() {
+    var rest: [ModelSummary.Row] = []
+    for (path, module) in model.namedModules where !listedModules.contains(ObjectIdentifier(module)) {
+      var row = ModelSummary.Row(kind: .layer, path: path, typeName: module.typeName, depth: 1, call: 0)
+      row.kernel = module.window
+      countState(of: module, into: &row)
+      if row.parameters + row.sharedParameters + row.bufferElements > 0 { rest.append(row) }
+    }
+    guard !rest.isEmpty, !rows.isEmpty else { return }
+    rows += rest
+    rows[0].addSums(of: rest)
+  }
+
+  /// What each convention counts, by parts, and the operations that it counts nothing for.
+  func accounts() -> (
+    parts: [CountingConvention: [CountingConvention.Part: Int]],
+    uncounted: [CountingConvention: [ModelSummary.Uncounted]]
+  ) {
+    var parts: [CountingConvention: [CountingConvention.Part: Int]] = [:]
+    var uncounted: [CountingConvention: [ModelSummary.Uncounted]] = [:]
+    for convention in CountingConvention.allCases {
+      var sums: [CountingConvention.Part: Int] = [:]
+      var names: [String: Int] = [:]
+      for node in trace.graph.nodes where node.op.leafSlot == nil {
+        if case .full = node.op { continue }
+        let found = convention.parts(node, in: trace)
+        for (part, count) in found { sums[part, default: 0] += count }
+        if found.isEmpty { names[node.op.name, default: 0] += 1 }
+      }
+      parts[convention] = sums
+      uncounted[convention] = names.map { ModelSummary.Uncounted(name: $0.key, count: $0.value) }
+        .sorted { ($1.count, $0.name) < ($0.count, $1.name) }
+    }
+    return (parts, uncounted)
+  }
+
+  /// What the last map sees that is no mean of the whole image.
+  var reachOfLastMap: Reach? {
+    for (index, node) in trace.graph.nodes.enumerated().reversed() where node.makesMap {
+      if let reach = reaches[index], reach.field != nil { return reach }
+    }
+    return nil
+  }
+}
+
+extension ModelSummary.Row {
+  /// Adds what a node costs; its result is the line's so far.
+  fileprivate mutating func add(_ index: Int, _ trace: NetworkTrace, _ reaches: [Reach?]) {
+    let node = trace.graph.nodes[index]
+    for convention in CountingConvention.allCases {
+      let count = convention.count(node, in: trace)
+      if count > 0 { operations[convention] += count }
+    }
+    if node.takesMemory { activationBytes += node.type.byteCount }
+    if kind == .operation { output = node.type.shape }
+    field = reaches[index]?.field
+    stride = reaches[index].flatMap { $0.field == nil ? nil : $0.stride }
+  }
+
+  /// Adds the figures of lines below this one.
+  fileprivate mutating func addSums(of others: some Sequence<Self>) {
+    for other in others {
+      trainableParameters += other.trainableParameters
+      frozenParameters += other.frozenParameters
+      sharedParameters += other.sharedParameters
+      bufferElements += other.bufferElements
+      operations += other.operations
+      activationBytes += other.activationBytes
+    }
+  }
+}
+
+extension Module {
+  /// The parameters that the module has itself, not in modules inside it.
+  var ownParameters: [(name: String, parameter: Parameter)] {
+    namedParameters.filter { !$0.name.contains(".") }
+  }
+
+  /// The buffers that the module has itself.
+  var ownBuffers: [(name: String, buffer: StateBuffer)] { namedBuffers.filter { !$0.name.contains(".") } }
+
+  /// The window of a convolution or pooling layer.
+  fileprivate var window: IntPair? {
+    switch self {
+    case let layer as Conv2d: layer.kernelSize
+    case let layer as MaxPool2d: layer.pooling.kernel
+    case let layer as AvgPool2d: layer.pooling.kernel
+    default: nil
+    }
+  }
+}
+
+/// A dotted path and a name below it.
+func dotted(_ path: String, _ name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }
