@@ -12,7 +12,9 @@ import Strata
 @main
 enum Main {
   /// The subcommands, in the order in which the help lists them.
-  static let commands: [Command] = [.env, .models, .show, .summary, .bench, .verify, .run, .lab]
+  static let commands: [Command] = [
+    .env, .models, .show, .summary, .bench, .verify, .run, .lab, .initialise, .predict, .inspect, .convert, .export, .parity,
+  ]
 
   static func main() {
     Output.prepare()

@@ -43,4 +43,26 @@ package enum SystemFile {
       throw StrataError(.file, "\(path) is not a folder")
     }
   }
+
+  /// Whether a path names a folder.
+  package static func isFolder(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  }
+
+  /// The names of what lies in a folder, sorted.
+  package static func names(in path: String) throws(StrataError) -> [String] {
+    guard let folder = opendir(path) else {
+      throw StrataError(.file, "\(path) cannot be listed: \(String(cString: strerror(errno)))")
+    }
+    defer { closedir(folder) }
+    var names: [String] = []
+    while let entry = readdir(folder) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+        pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if name != ".", name != ".." { names.append(name) }
+    }
+    return names.sorted()
+  }
 }
