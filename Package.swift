@@ -73,7 +73,7 @@ let rooms: [(name: String, kind: Kind, imports: [String])] = [
   ("StrataTestSupport", .support, ["Strata"]),
   ("CoreTests", .tests, ["StrataCore", "StrataTestSupport"]),
   ("GraphTests", .tests, ["StrataCore", "StrataGraph", "StrataPasses", "StrataTestSupport"]),
-  ("FormatsTests", .tests, ["StrataCore", "StrataFormats", "StrataTestSupport"]),
+  ("FormatsTests", .tests, ["StrataCore", "StrataFormats", "Strata", "StrataTestSupport"]),
   ("DataTests", .tests, ["StrataCore", "StrataData", "StrataTestSupport"]),
   ("DeployTests", .tests, ["Strata", "StrataTestSupport"]),
   ("EngineTests", .tests, ["Strata", "StrataTestSupport"]),

@@ -81,7 +81,8 @@ def checkpoints():
     scheduler = torch.optim.lr_scheduler.MultiStepLR(optimiser, [2, 3])
     parallel = {f"module.{key}": value for key, value in model.state_dict().items()}
     torch.save({
-        "epoch": 7, "arch": "small", "state_dict": parallel, "best": 0.75, "none": None, "flags": [True, False],
+        "epoch": 7, "arch": "small", "state_dict": parallel, "best": 0.75, "none": None,
+        "flags": [True, False],
         "optimizer": optimiser.state_dict(), "milestones": scheduler.milestones,
         "size": torch.Size([2, 3]), "dtype": torch.float16, "bytes": b"\x00\xff", "set": {5},
         "huge": 2 ** 80, "negative": -300, "nested": {1: (2, [3, {"x": torch.ones(2)}])},
@@ -154,6 +155,75 @@ def shards():
     (folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=2) + "\n")
 
 
+class Residual(torch.nn.Module):
+    """What torchvision's networks are made of, in small: residuals, gates, shuffles, several pools."""
+
+    def __init__(self):
+        super().__init__()
+        nn = torch.nn
+        self.stem = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1, bias=False), nn.BatchNorm2d(8), nn.ReLU6())
+        self.depthwise = nn.Conv2d(8, 8, 3, padding=2, dilation=2, groups=8)
+        self.norm = nn.BatchNorm2d(8)
+        self.squeeze, self.excite = nn.Conv2d(8, 4, 1), nn.Conv2d(4, 8, 1)
+        self.pool = nn.MaxPool2d(3, 2, 1, ceil_mode=True)
+        self.mean = nn.AvgPool2d(2, 2, ceil_mode=True, count_include_pad=False)
+        self.head = nn.Sequential(nn.Linear(16, 12), nn.Hardswish(), nn.Dropout(), nn.Linear(12, 5))
+
+    def forward(self, x):
+        functional = torch.nn.functional
+        x = self.stem(x)
+        y = functional.hardswish(self.norm(self.depthwise(x)))
+        gate = self.excite(functional.relu(self.squeeze(functional.adaptive_avg_pool2d(y, 1))))
+        x = x + y * functional.hardsigmoid(gate)
+        a, b = x.chunk(2, dim=1)
+        x = torch.cat([torch.sigmoid(a), functional.silu(b)], dim=1)
+        n, c, h, w = x.shape
+        x = x.view(n, 2, c // 2, h, w).transpose(1, 2).contiguous().view(n, c, h, w)
+        x = torch.cat([self.pool(x), functional.pad(self.mean(x), (0, 0, 0, 0))], dim=1)
+        x = functional.avg_pool2d(x, 2, 1, padding=1)
+        return self.head(torch.flatten(functional.adaptive_avg_pool2d(x, (1, 1)), 1))
+
+
+class Block(torch.nn.Module):
+    """What ConvNeXt and vision transformers need beyond that."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = torch.nn.LayerNorm(6)
+        self.up, self.down = torch.nn.Linear(6, 12), torch.nn.Linear(12, 6)
+        self.scale = torch.nn.Parameter(torch.full((6, 1, 1), 0.5))
+
+    def forward(self, x):
+        y = self.norm(x.permute(0, 2, 3, 1))
+        y = self.down(torch.nn.functional.gelu(self.up(y))).permute(0, 3, 1, 2)
+        x = x + self.scale * y
+        rows = x.flatten(2).transpose(1, 2)
+        scores = torch.softmax(rows @ rows.transpose(1, 2) / 6 ** 0.5, dim=-1)
+        rows = scores @ rows
+        return torch.cat([rows.mean(dim=1), rows[:, 1:, ::2].amax(dim=1), rows[:, 0].clamp(-0.5, 0.5)], dim=1)
+
+
+def onnx_models():
+    for name, model, shape in (("residual", Residual(), (2, 3, 21, 18)), ("block", Block(), (2, 6, 5, 4))):
+        torch.manual_seed(3)
+        for parameter in model.parameters():
+            torch.nn.init.normal_(parameter, std=0.4)
+        for module in model.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.running_mean.normal_()
+                module.running_var.uniform_(0.5, 2)
+        model.eval()
+        image = torch.randn(shape)
+        for suffix, folding in (("", True), ("_plain", False)):
+            torch.onnx.export(
+                model, (image,), FOLDER / f"{name}{suffix}.onnx", dynamo=False, opset_version=17,
+                input_names=["image"], output_names=["scores"], do_constant_folding=folding,
+                training=torch.onnx.TrainingMode.EVAL if folding else torch.onnx.TrainingMode.PRESERVE,
+                dynamic_axes={"image": {0: "batch"}, "scores": {0: "batch"}})
+        one = {"one/image": image[:1], "one/scores": model(image[:1])}
+        expect(name, {"image": image, "scores": model(image), **one})
+
+
 def main():
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
@@ -161,6 +231,7 @@ def main():
     hostile()
     arrays()
     shards()
+    onnx_models()
     print(sum(f.stat().st_size for f in FOLDER.rglob("*") if f.is_file()), "bytes")
 
 

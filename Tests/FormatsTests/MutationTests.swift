@@ -1,6 +1,5 @@
 import Foundation
-import StrataCore
-import StrataFormats
+import Strata
 import Testing
 
 /// Changes to a file as damage and malice make them, all of them from a seed.
@@ -96,6 +95,19 @@ struct MutatedReader: Sendable, CustomStringConvertible {
       reading: { buffer in
         _ = try JSONValue.parse(
           UnsafeRawBufferPointer(start: buffer.pointer, count: buffer.byteCount), name: "x")
+      }),
+    MutatedReader(
+      "onnx", ["residual.onnx", "residual_plain.onnx", "block.onnx", "block_plain.onnx"],
+      reading: { buffer in
+        let graph = try ONNXGraph(try ONNX.decode(buffer, name: "x"), name: "x")
+        var given: [String: Tensor] = [:]
+        for input in graph.inputs {
+          let sizes = (input.shape ?? []).map {
+            if case .size(let size) = $0, size < 100 { max(size, 0) } else { 2 }
+          }
+          given[input.name] = .placeholder(Shape(sizes), dtype: input.dtype ?? .float32)
+        }
+        for output in try graph(given) { if let error = output.error { throw error } }
       }),
     MutatedReader(
       "any", ["kinds.pth", "kinds_legacy.pth", "arrays.npz", "single.npy", "network.expected.safetensors"]
