@@ -18,7 +18,10 @@ extension Command {
       Option(name: "explain", value: "OUT.png", summary: "Write a heat map over the only picture (Grad-CAM)."),
       .classes, .json,
     ]
-  ) { arguments in try Prediction(arguments).run() }
+  ) { arguments in
+    var prediction = try Prediction(arguments)
+    return try prediction.run()
+  }
 }
 
 /// One run of `strata predict`.
