@@ -57,8 +57,9 @@ struct PredictionTests {
     let expected = (weights * features).sum(dim: 1).relu()[0]
     let largest = expected.max()
     #expect(difference(map.map, try (expected / largest).value(), relative: 1e-5) == nil)
-    let overlay = try map.overlay(on: picture(20))
-    #expect(overlay.width == 20 && overlay.pixels != (try picture(20)).pixels)
+    let plain = try picture(20)
+    let overlay = try map.overlay(on: plain)
+    #expect(overlay.width == 20 && overlay.pixels != plain.pixels)
   }
 
   @Test("A class that does not exist is refused")
