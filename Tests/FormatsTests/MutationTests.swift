@@ -116,10 +116,14 @@ struct MutatedReader: Sendable, CustomStringConvertible {
 }
 
 @Suite("Mutations") struct MutationTests {
+  /// The one reader to test, if not all.
+  private static let only = ProcessInfo.processInfo.environment["STRATA_FUZZ_READER"]
   /// Seconds for each reader; without the variable, a number of files that takes a moment.
   private static let seconds = ProcessInfo.processInfo.environment["STRATA_FUZZ_SECONDS"].flatMap(Double.init)
 
-  @Test("no change to a file leads to more than a sentence", arguments: MutatedReader.all)
+  @Test(
+    "no change to a file leads to more than a sentence",
+    arguments: MutatedReader.all.filter { only == nil || $0.description == only })
   func mutations(reader: MutatedReader) throws {
     let files = try reader.files.map(fixture)
     let end = Self.seconds.map { Date().addingTimeInterval($0) }

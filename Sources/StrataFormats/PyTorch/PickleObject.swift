@@ -18,8 +18,9 @@ enum PickleObject {
   /// Keys and values by turns in `PickleHeap.lists`.
   case dictionary(Int)
   case global(PickleGlobal)
-  case storage(PickleStorage)
-  case tensor(PickleTensor)
+  // Boxed, so that the many small objects of a hostile file stay small.
+  indirect case storage(PickleStorage)
+  indirect case tensor(PickleTensor)
 }
 
 /// The names that a pickle may refer to; nothing of them is ever called.
@@ -132,7 +133,7 @@ struct PickleHeap {
   var lists: [[PickleID]] = []
 
   /// Far more than checkpoints have, and little enough memory.
-  static let greatestCount = 8_000_000
+  static let greatestCount = 4_000_000
 
   subscript(id: PickleID) -> PickleObject { objects[Int(id)] }
 
