@@ -44,10 +44,9 @@ extension Image {
     if angle < 0 { angle += 360 }
     if let turned = quarterTurned(angle, expand: expand) { return turned }
     let radians = -(angle * (.pi / 180))
-    let rounded = { (value: Double) in (value * 1e15).rounded(.toNearestOrEven) / 1e15 }
     var map = AffineMap()
-    (map.a, map.b) = (rounded(cos(radians)), rounded(sin(radians)))
-    (map.d, map.e) = (rounded(-sin(radians)), rounded(cos(radians)))
+    (map.a, map.b) = (cos(radians).roundedTo15Places, sin(radians).roundedTo15Places)
+    (map.d, map.e) = ((-sin(radians)).roundedTo15Places, cos(radians).roundedTo15Places)
     let (x, y) = (Double(width) / 2, Double(height) / 2)
     (map.c, map.f) = map(-x, -y)
     map.c += x
@@ -90,6 +89,18 @@ extension Image {
         }
       }
     }
+  }
+}
+
+extension Double {
+  /// Python's `round(self, 15)`, which looks at all digits of the number: the product alone would hide some.
+  fileprivate var roundedTo15Places: Double {
+    let scaled = self * 1e15
+    let lost = (-scaled).addingProduct(self, 1e15)
+    var integer = scaled.rounded(.toNearestOrEven)
+    let rest = scaled - integer + lost
+    if rest.magnitude > 0.5 { integer += rest > 0 ? 1 : -1 }
+    return integer / 1e15
   }
 }
 
