@@ -20,9 +20,8 @@ public struct Labels: Sendable {
     if first == "[" || first == "{" {
       names = try Labels.names(in: try JSONValue.parse(text, name: path), path)
     } else {
-      var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
-        line.hasSuffix("\r") ? String(line.dropLast()) : String(line)
-      }
+      // A carriage return and a line feed together are one character.
+      var lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).map(String.init)
       while lines.last?.isEmpty == true { lines.removeLast() }
       names = lines
     }

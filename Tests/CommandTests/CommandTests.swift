@@ -20,17 +20,6 @@ import Testing
     #expect(result.output.contains("(classifier): Linear(in_features=1024, out_features=7, bias=True)"))
   }
 
-  @Test("nothing is computed to list or print networks", .timeLimit(.minutes(1))) func quickness() throws {
-    for words in [["show", "vgg16"], ["models"]] {
-      let times = try (0..<5).map { _ in
-        let start = ContinuousClock.now
-        _ = try Tool.run(words)
-        return ContinuousClock.now - start
-      }
-      #expect(try #require(times.min()) < .milliseconds(100), "\(words)")
-    }
-  }
-
   @Test("networks are listed with parameters and paper") func models() throws {
     let text = try Tool.run(["models"])
     let line = try #require(text.output.split(separator: "\n").first { $0.hasPrefix("vgg16 ") })

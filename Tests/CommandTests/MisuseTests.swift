@@ -80,7 +80,7 @@ import Testing
   @Test(
     "an unknown model is answered with the nearest name",
     arguments: [
-      ("show vgg61", "`vgg16`"), ("lab vgg16 alexnt", "`alexnet`"), ("verify rsnet50 zzz", "`resnet50`"),
+      ("show vvgg16", "`vgg16`"), ("lab vgg16 alexnt", "`alexnet`"), ("verify rsnet50 zzz", "`resnet50`"),
     ])
   func models(_ words: String, _ nearest: String) throws {
     let result = try Tool.run(words.split(separator: " ").map(String.init))

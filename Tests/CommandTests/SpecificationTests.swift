@@ -58,7 +58,9 @@ import Testing
 
   @Test("depth, shares and savings follow from the graph") func complexity() throws {
     let input: Shape = [1, 3, 224, 224]
-    let costs = try ModelRegistry.entries.map { try Complexity(of: try $0.make().eval(), input: input) }
+    let costs = try ModelRegistry.labNames.map {
+      try Complexity(of: try ModelRegistry.make($0).eval(), input: input)
+    }
     #expect(costs.map(\.depth) == [8, 16, 50, 28])
     #expect(costs.map(\.classifierParameters) == [58_631_144, 123_642_856, 2_049_000, 1_025_000])
     #expect(costs.map(\.output) == Array(repeating: [1, 1000], count: 4))
