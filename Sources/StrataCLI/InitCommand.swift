@@ -7,7 +7,8 @@ extension Command {
     details: "The same seed gives the same weights, whatever the number of threads.",
     operands: .one("MODEL"),
     options: [
-      Option(name: "output", value: "W", summary: "Where to write: safetensors, .pth or .npz.", isRequired: true),
+      Option(
+        name: "output", value: "W", summary: "Where to write: safetensors, .pth or .npz.", isRequired: true),
       Option(name: "seed", value: "S", summary: "The seed of the random numbers (0)."),
       .classes,
     ]

@@ -11,11 +11,13 @@ extension Command {
       """,
     operands: .some("MODEL IMAGE"),
     options: [
-      Option(name: "weights", value: "W", summary: "The weights: safetensors, .pth or .npz.", isRequired: true),
+      Option(
+        name: "weights", value: "W", summary: "The weights: safetensors, .pth or .npz.", isRequired: true),
       Option(name: "top", value: "K", summary: "Classes to name (5)."),
       Option(name: "labels", value: "FILE", summary: "The names of the classes."),
       Option(name: "batch", value: "N", summary: "Pictures that run at once (8)."),
-      Option(name: "explain", value: "OUT.png", summary: "Write a heat map over the only picture (Grad-CAM)."),
+      Option(
+        name: "explain", value: "OUT.png", summary: "Write a heat map over the only picture (Grad-CAM)."),
       .classes, .json,
     ]
   ) { arguments in
@@ -41,9 +43,11 @@ private struct Prediction {
     guard arguments.operands.count > 1 else { throw StrataError(.argument, "needs pictures behind MODEL") }
     let subject = try arguments.subject(arguments.operands[0])
     guard subject.imageShape[0] == 3 else {
-      throw StrataError(.argument, "\(subject.name) takes \(subject.imageShape[0]) channels, and pictures have 3")
+      throw StrataError(
+        .argument, "\(subject.name) takes \(subject.imageShape[0]) channels, and pictures have 3")
     }
-    let labels = try arguments.value("labels").map { path throws(StrataError) in try Labels(contentsOf: path) }
+    let labels = try arguments.value("labels").map { path throws(StrataError) in try Labels(contentsOf: path)
+    }
     try subject.model.load(try arguments.required("weights"))
     classifier = Classifier(
       subject.model, preset: ImagePreset(forSide: subject.imageShape[1]), labels: labels ?? Labels([]))
@@ -62,7 +66,9 @@ private struct Prediction {
   mutating func run() throws -> ExitStatus {
     var waiting: [(path: String, image: Image)] = []
     for path in paths {
-      do throws(StrataError) { waiting.append((path, try Image(contentsOf: path))) } catch { report(path, error) }
+      do throws(StrataError) { waiting.append((path, try Image(contentsOf: path))) } catch {
+        report(path, error)
+      }
       if waiting.count == batch { try name(&waiting) }
     }
     try name(&waiting)

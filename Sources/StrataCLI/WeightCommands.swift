@@ -3,7 +3,8 @@ import Strata
 extension Command {
   /// Lists what a file of weights holds.
   static let inspect = Command(
-    name: "inspect", summary: "List the tensors of a file of weights, what is odd about them, and whom they fit.",
+    name: "inspect",
+    summary: "List the tensors of a file of weights, what is odd about them, and whom they fit.",
     operands: .one("FILE"), options: [.json]
   ) { arguments in
     let inspection = WeightInspection(try Weights.read(arguments.operands[0]))
@@ -25,7 +26,8 @@ extension Command {
       Option(name: "dtype", value: "f32|f16|bf16", summary: "The element type to store."),
       Option(name: "rename", value: "RULES", summary: "How to rename tensors, as in 'module.*=*'."),
       .foldBatchNorm,
-      Option(name: "model", value: "MODEL", summary: "The network for --fold-bn, where the weights fit several."),
+      Option(
+        name: "model", value: "MODEL", summary: "The network for --fold-bn, where the weights fit several."),
       .classes,
     ]
   ) { arguments in
@@ -35,7 +37,9 @@ extension Command {
     let dtypes = ["f32": DType.float32, "f16": .float16, "bf16": .bfloat16]
     let dtype = try arguments.choice("dtype", of: ["f32", "f16", "bf16"]).flatMap { dtypes[$0] }
     var rules: [RenameRule] = []
-    for rule in (arguments.value("rename") ?? "").split(separator: ",") { rules.append(try RenameRule(String(rule))) }
+    for rule in (arguments.value("rename") ?? "").split(separator: ",") {
+      rules.append(try RenameRule(String(rule)))
+    }
     var archive = try Weights.read(arguments.operands[0]).renamed(rules)
     if arguments.has(.foldBatchNorm) { archive = try arguments.folded(archive) }
     if let dtype { archive = archive.converted(to: dtype) }
@@ -46,10 +50,12 @@ extension Command {
   /// Writes a network with its weights as ONNX.
   static let export = Command(
     name: "export", summary: "Write a network with its weights as an ONNX model.",
-    details: "The model has opset 17, its input is `input`, its output `output`, and the batch may have any size.",
+    details:
+      "The model has opset 17, its input is `input`, its output `output`, and the batch may have any size.",
     operands: .one("MODEL"),
     options: [
-      Option(name: "weights", value: "W", summary: "The weights: safetensors, .pth or .npz.", isRequired: true),
+      Option(
+        name: "weights", value: "W", summary: "The weights: safetensors, .pth or .npz.", isRequired: true),
       Option(name: "output", value: "OUT.onnx", summary: "Where to write the model.", isRequired: true),
       .foldBatchNorm,
       .classes,
@@ -80,9 +86,12 @@ extension Command {
       """,
     operands: .one("MODEL"),
     options: [
-      Option(name: "weights", value: "W", summary: "The weights: safetensors, .pth or .npz.", isRequired: true),
-      Option(name: "reference", value: "DIR|FILE", summary: "The other framework's outputs.", isRequired: true),
-      Option(name: "tolerance", value: "T", summary: "The deviation accepted, of the largest magnitude (1e-4)."),
+      Option(
+        name: "weights", value: "W", summary: "The weights: safetensors, .pth or .npz.", isRequired: true),
+      Option(
+        name: "reference", value: "DIR|FILE", summary: "The other framework's outputs.", isRequired: true),
+      Option(
+        name: "tolerance", value: "T", summary: "The deviation accepted, of the largest magnitude (1e-4)."),
       .classes, .json,
     ]
   ) { arguments in
@@ -152,7 +161,8 @@ extension WeightInspection {
         number(row.range?.mean), row.suspicions.joined(separator: ", "),
       ])
     }
-    let total = "\(rows.count) tensors, \(Text.grouped(elementCount)) elements, \(Text.bytes(Double(byteCount)))"
+    let total =
+      "\(rows.count) tensors, \(Text.grouped(elementCount)) elements, \(Text.bytes(Double(byteCount)))"
     let remarks = metadata.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
     return ([Text.table(table), "", total] + remarks + fitLines).joined(separator: "\n")
   }
@@ -163,7 +173,8 @@ extension WeightInspection {
         rows.map { row in
           [
             "name": .string(row.name), "dtype": .string(row.dtype.rawValue), "shape": .shape(row.shape),
-            "min": row.range.map { .number($0.low) } ?? .null, "max": row.range.map { .number($0.high) } ?? .null,
+            "min": row.range.map { .number($0.low) } ?? .null,
+            "max": row.range.map { .number($0.high) } ?? .null,
             "mean": row.range.map { .number($0.mean) } ?? .null,
             "suspicions": .array(row.suspicions.map { .string($0) }),
           ]
@@ -178,16 +189,21 @@ extension WeightInspection {
 extension ParitySearch {
   fileprivate var text: String {
     var lines = rows.map { row in
-      let found = row.deviation.map { DecimalText.scientific($0, digits: 1) } ?? "\(row.shape) instead of \(row.expected)"
+      let found =
+        row.deviation.map { DecimalText.scientific($0, digits: 1) }
+        ?? "\(row.shape) instead of \(row.expected)"
       return "\(row.agrees ? "agrees " : "differs")  \(found)  \(row.path): \(row.module)"
     }
     for name in unknown { lines.append("unknown  the reference's \(name) is no module here") }
     if let first = firstDisagreement {
       lines.append("")
       lines.append("The first output that differs is that of \(first.path): \(first.module).")
-      lines.append(suggestion.map { "It agrees if \($0)." } ?? "No known difference between frameworks explains it.")
+      lines.append(
+        suggestion.map { "It agrees if \($0)." } ?? "No known difference between frameworks explains it.")
     } else {
-      lines.append(rows.isEmpty ? "There is nothing to compare: no name is a module's." : "All \(rows.count) outputs agree.")
+      lines.append(
+        rows.isEmpty
+          ? "There is nothing to compare: no name is a module's." : "All \(rows.count) outputs agree.")
     }
     return lines.joined(separator: "\n")
   }
@@ -200,7 +216,8 @@ extension ParitySearch {
       "rows": .array(
         rows.map { row in
           [
-            "path": .string(row.path), "ok": .bool(row.agrees), "deviation": row.deviation.map { .number($0) } ?? .null,
+            "path": .string(row.path), "ok": .bool(row.agrees),
+            "deviation": row.deviation.map { .number($0) } ?? .null,
             "shape": .shape(row.shape), "expected": .shape(row.expected),
           ]
         }),

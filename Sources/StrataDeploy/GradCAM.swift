@@ -25,7 +25,11 @@ public struct GradCAM: Sendable {
     defer { model.train(wasTraining) }
     model.eval()
     let chosen: Int
-    if let index { chosen = index } else { chosen = try model(Tensor(input)).argmax().value().scalars(as: Int.self)[0] }
+    if let index {
+      chosen = index
+    } else {
+      chosen = try model(Tensor(input)).argmax().value().scalars(as: Int.self)[0]
+    }
     let (scores, calls) = CallLog.watch { model(Tensor(input)) }
     if let error = scores.error { throw error }
     guard scores.rank == 2, scores.shape[0] == 1, (0..<scores.shape[1]).contains(chosen) else {

@@ -32,7 +32,8 @@ extension Module {
         throw StrataError(.format, "nothing of it belongs to \(typeName): \(report)")
       }
       let misfits = Set(report.mismatched.map(\.name))
-      try loadStateDict(StateDict(state.filter { !misfits.contains($0.name) }.map { ($0.name, $0.value) }), strict: false)
+      try loadStateDict(
+        StateDict(state.filter { !misfits.contains($0.name) }.map { ($0.name, $0.value) }), strict: false)
       return report
     } catch {
       throw StrataError(error.kind, "\(name): \(error.message)")
@@ -45,5 +46,7 @@ extension Module {
   }
 
   /// All parameters and buffers under their names.
-  public final var archive: TensorArchive { TensorArchive(stateDict().map { (name: $0.name, tensor: $0.value) }) }
+  public final var archive: TensorArchive {
+    TensorArchive(stateDict().map { (name: $0.name, tensor: $0.value) })
+  }
 }

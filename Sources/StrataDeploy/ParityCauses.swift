@@ -42,15 +42,20 @@ extension ParitySearch {
     let (weight, bias) = (layer.weight.tensor, layer.bias?.tensor)
     func convolved(_ image: Tensor, padding: IntPair = 0, bias: Tensor?) -> Tensor {
       image.conv2d(
-        weight, bias: bias, stride: layer.stride, padding: padding, dilation: layer.dilation, groups: layer.groups)
+        weight, bias: bias, stride: layer.stride, padding: padding, dilation: layer.dilation,
+        groups: layer.groups)
     }
     var result: [(String, Tensor)] = []
-    if bias != nil { result.append(("the reference has no bias here", convolved(x, padding: layer.padding, bias: nil))) }
+    if bias != nil {
+      result.append(("the reference has no bias here", convolved(x, padding: layer.padding, bias: nil)))
+    }
     // TensorFlow's SAME puts what is odd of the padding at the bottom and right.
     let (height, width) = (layer.padding.height, layer.padding.width)
     if x.rank == 4, height > 0 || width > 0 {
       let shifted = x.pad([max(width - 1, 0), width, max(height - 1, 0), height])
-      result.append(("the reference pads the bottom and right more than the top and left", convolved(shifted, bias: bias)))
+      result.append(
+        ("the reference pads the bottom and right more than the top and left", convolved(shifted, bias: bias))
+      )
       result.append(("the reference does not pad here", convolved(x, bias: bias)))
     }
     let reflected = IntPair(layer.kernelSize.height, layer.kernelSize.width)
@@ -88,7 +93,8 @@ extension ParitySearch {
       (
         "the reference's running statistics follow the other momentum convention (1 − \(momentum))",
         x.batchNorm(
-          mean: mean * ((1 - momentum) / momentum), variance: (variance - (1 - momentum)) * ((1 - momentum) / momentum) + momentum,
+          mean: mean * ((1 - momentum) / momentum),
+          variance: (variance - (1 - momentum)) * ((1 - momentum) / momentum) + momentum,
           weight: weight, bias: bias, epsilon: layer.eps)
       ))
     return result
@@ -128,8 +134,10 @@ extension ParitySearch {
   private static func variants(of activation: Activation, _ x: Tensor) -> [(String, Tensor)] {
     let others: [(String, Activation)] = [
       ("ReLU", .relu), ("ReLU6", .relu6), ("GELU", .gelu(tanhApproximation: false)),
-      ("GELU with the tanh approximation", .gelu(tanhApproximation: true)), ("SiLU", .silu), ("Hardswish", .hardswish),
-      ("LeakyReLU of slope 0.01", .leakyReLU(slope: 0.01)), ("LeakyReLU of slope 0.2", .leakyReLU(slope: 0.2)),
+      ("GELU with the tanh approximation", .gelu(tanhApproximation: true)), ("SiLU", .silu),
+      ("Hardswish", .hardswish),
+      ("LeakyReLU of slope 0.01", .leakyReLU(slope: 0.01)),
+      ("LeakyReLU of slope 0.2", .leakyReLU(slope: 0.2)),
     ]
     return others.filter { $0.1 != activation }.map { ("the reference has \($0.0) here", x.activation($0.1)) }
   }

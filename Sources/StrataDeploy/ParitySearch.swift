@@ -55,7 +55,9 @@ public struct ParitySearch: Sendable {
       if let expected = reference[name] { compared.append((call, expected)) }
     }
     // A module ends after those inside it: order by what was computed, not by what was entered.
-    compared.sort { ($0.call.path.isEmpty ? 1 : 0, $0.call.number) < ($1.call.path.isEmpty ? 1 : 0, $1.call.number) }
+    compared.sort {
+      ($0.call.path.isEmpty ? 1 : 0, $0.call.number) < ($1.call.path.isEmpty ? 1 : 0, $1.call.number)
+    }
     try Tensor.evaluate(compared.map(\.call.output))
     var rows: [Row] = []
     for (call, expected) in compared {
@@ -63,7 +65,8 @@ public struct ParitySearch: Sendable {
       let deviation = value.shape == expected.shape ? ParitySearch.deviation(value, expected) : nil
       rows.append(
         Row(
-          path: call.path.isEmpty ? "output" : call.path, module: ParitySearch.line(call.module), deviation: deviation,
+          path: call.path.isEmpty ? "output" : call.path, module: ParitySearch.line(call.module),
+          deviation: deviation,
           shape: value.shape, expected: expected.shape, agrees: deviation.map { $0 <= tolerance } ?? false))
     }
     self.rows = rows

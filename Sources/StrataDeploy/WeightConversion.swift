@@ -27,7 +27,8 @@ public struct RenameRule: Sendable, Hashable {
   /// The new name, or nil where the rule does not fit; an empty one drops the tensor.
   public func name(for name: String) -> String? {
     guard hasWildcard else { return name == pattern[0] ? String(replacement.joined()) : nil }
-    guard name.count >= pattern[0].count + pattern[1].count, name.hasPrefix(pattern[0]), name.hasSuffix(pattern[1])
+    guard name.count >= pattern[0].count + pattern[1].count, name.hasPrefix(pattern[0]),
+      name.hasSuffix(pattern[1])
     else { return nil }
     let middle = name.dropFirst(pattern[0].count).dropLast(pattern[1].count)
     return replacement.count == 2 ? "\(replacement[0])\(middle)\(replacement[1])" : String(replacement[0])
@@ -42,7 +43,9 @@ extension TensorArchive {
     for (name, tensor) in self {
       let new = rules.lazy.compactMap { $0.name(for: name) }.first ?? name
       if new.isEmpty { continue }
-      guard result[new] == nil else { throw StrataError(.argument, "the rules give two tensors the name \(new)") }
+      guard result[new] == nil else {
+        throw StrataError(.argument, "the rules give two tensors the name \(new)")
+      }
       result[new] = tensor
     }
     return result
@@ -51,7 +54,9 @@ extension TensorArchive {
   /// The archive with floating-point tensors of another element type; counters stay as they are.
   public func converted(to dtype: DType) -> TensorArchive {
     TensorArchive(
-      map { (name: $0.name, tensor: $0.tensor.dtype.isFloatingPoint ? $0.tensor.converted(to: dtype) : $0.tensor) },
+      map {
+        (name: $0.name, tensor: $0.tensor.dtype.isFloatingPoint ? $0.tensor.converted(to: dtype) : $0.tensor)
+      },
       metadata: metadata)
   }
 
@@ -72,7 +77,8 @@ extension TensorArchive {
     for node in graph.nodes {
       guard case .batchNorm(let epsilon, true) = node.op else { continue }
       let source = node.operands[0]
-      guard case .conv2d(let settings, _) = graph[source].op, uses[source.index] == 1, !settings.hasBias else { continue }
+      guard case .conv2d(let settings, _) = graph[source].op, uses[source.index] == 1, !settings.hasBias
+      else { continue }
       try result.fold(norm: node.origin.path, into: graph[source].origin.path, epsilon)
     }
     return result
@@ -93,7 +99,8 @@ extension TensorArchive {
     let taps = kernel.count / scale.count
     for index in kernel.indices { kernel[index] *= scale[index / taps] }
     func store(_ name: String, _ values: [Double], _ shape: Shape) {
-      self[name] = HostTensor(values.map(Float.init), shape: shape).converted(to: self[name]?.dtype ?? .float32)
+      self[name] = HostTensor(values.map(Float.init), shape: shape).converted(
+        to: self[name]?.dtype ?? .float32)
     }
     let channels: Shape = [scale.count]
     store("\(convolution).weight", kernel, shape)

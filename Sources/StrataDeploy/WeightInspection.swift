@@ -51,11 +51,14 @@ public struct WeightInspection: Sendable {
     }
     guard let usual = entries(entry.classes) else { return nil }
     let known = shapes.keys.filter { !$0.hasSuffix("num_batches_tracked") }
-    guard known.count == usual.count, usual.allSatisfy({ shapes[$0.0]?.rank == $0.1.rank }) else { return nil }
+    guard known.count == usual.count, usual.allSatisfy({ shapes[$0.0]?.rank == $0.1.rank }) else {
+      return nil
+    }
     let different = usual.filter { shapes[$0.0] != $0.1 }
     if different.isEmpty { return entry.classes }
     // Only the classifier's shapes depend on the classes: the number in the file must then explain all.
-    guard let other = different.last.flatMap({ shapes[$0.0]?.first }), ModelOptions.classRange.contains(other),
+    guard let other = different.last.flatMap({ shapes[$0.0]?.first }),
+      ModelOptions.classRange.contains(other),
       let tuned = entries(other), tuned.allSatisfy({ shapes[$0.0] == $0.1 })
     else { return nil }
     return other

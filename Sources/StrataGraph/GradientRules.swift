@@ -25,7 +25,8 @@ struct GradientCall {
     case .topK(let part, _, let axis): [part == .values ? topK(axis) : nil]
     case .softmax(let axis, let logarithm): [softmax(axis, logarithm)]
     case .reshape: [gradient.reshape(x.shape)]
-    case .permute(let axes): [gradient.permute(axes.indices.map { axis in axes.firstIndex(of: axis) ?? axis })]
+    case .permute(let axes):
+      [gradient.permute(axes.indices.map { axis in axes.firstIndex(of: axis) ?? axis })]
     case .broadcast: [gradient.summed(to: x.shape)]
     case .slice(let starts, _, let steps):
       [Tensor.apply(.unslice(x.shape, starts: starts, steps: steps), [gradient])]
@@ -48,7 +49,8 @@ struct GradientCall {
     case .batchNorm(let epsilon, let isAffine): batchNorm(epsilon, isAffine)
     case .layerNorm(let epsilon, let isAffine): layerNorm(epsilon, isAffine)
     case .batchMoments: [batchMoments()]
-    case .dropout(let probability): [Tensor.apply(.dropout(probability: probability), [gradient, operands[1]]), nil]
+    case .dropout(let probability):
+      [Tensor.apply(.dropout(probability: probability), [gradient, operands[1]]), nil]
     case .conv2dImageGradient, .conv2dWeightGradient, .conv2dBiasGradient, .activationGradient,
       .maxPool2dGradient, .averagePool2dGradient, .adaptiveAveragePool2dGradient, .batchNormGradient:
       operands.map { _ in .mistake("second derivatives are not available for \(op)") }
@@ -108,7 +110,8 @@ struct GradientCall {
       let first = function == .maximum ? a .> b : a .< b
       let share = first.to(gradient.dtype) + (a .== b).to(gradient.dtype) * 0.5
       return parts(gradient * share, gradient * (1 - share))
-    case .floorDivide, .equal, .notEqual, .less, .lessOrEqual, .greater, .greaterOrEqual, .logicalAnd, .logicalOr:
+    case .floorDivide, .equal, .notEqual, .less, .lessOrEqual, .greater, .greaterOrEqual, .logicalAnd,
+      .logicalOr:
       return [nil, nil]
     }
   }

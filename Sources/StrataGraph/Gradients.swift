@@ -12,7 +12,9 @@ import StrataCore
 public func gradients(of loss: Tensor, wrt targets: [Tensor], seed: Tensor? = nil) -> [Tensor] {
   func failed(_ message: String) -> [Tensor] { targets.map { _ in .mistake(message) } }
   if let error = loss.error { return targets.map { _ in .invalid(error) } }
-  guard loss.dtype.isFloatingPoint else { return failed("gradients need a floating-point loss, got \(loss.type)") }
+  guard loss.dtype.isFloatingPoint else {
+    return failed("gradients need a floating-point loss, got \(loss.type)")
+  }
   guard seed?.type ?? TensorType(loss.shape, loss.dtype) == loss.type else {
     return failed("the seed \(seed?.type.description ?? "") is not of the loss's type \(loss.type)")
   }

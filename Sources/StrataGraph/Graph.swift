@@ -16,6 +16,7 @@ public struct Graph: Sendable {
     self.stateUpdates = stateUpdates
   }
 
+  /// The operation with an id.
   public subscript(id: NodeID) -> Node {
     get { nodes[id.index] }
     set { nodes[id.index] = newValue }
@@ -71,7 +72,8 @@ extension Graph {
       if node.op.leafSlot != nil { continue }
       let expected = try node.op.resultType(operandTypes(node))
       guard expected == node.type else {
-        throw StrataError(.engine, "node %\(index) is marked \(node.type), but its operation gives \(expected)")
+        throw StrataError(
+          .engine, "node %\(index) is marked \(node.type), but its operation gives \(expected)")
       }
     }
     for result in results where result.index >= nodes.count {
@@ -104,8 +106,10 @@ public struct StructuralKey: Hashable, Sendable {
     digest = hasher.finalize()
   }
 
+  /// Adds the hash that was made with the key.
   public func hash(into hasher: inout Hasher) { hasher.combine(digest) }
 
+  /// Whether two graphs have the same structure.
   public static func == (a: StructuralKey, b: StructuralKey) -> Bool {
     a.digest == b.digest && a.nodes == b.nodes && a.outputs == b.outputs && a.stateUpdates == b.stateUpdates
       && a.numbers == b.numbers
@@ -116,7 +120,9 @@ extension Op {
   /// What tells operations apart: the operation without the number that it writes, and that number's bits.
   /// By `==`, zeros of both signs would be the same, and NaN would not be itself.
   package var identity: (op: Op, bits: UInt64?) {
-    if case .full(let shape, let dtype, let value) = self { return (.full(shape, dtype, 0), value.bitPattern) }
+    if case .full(let shape, let dtype, let value) = self {
+      return (.full(shape, dtype, 0), value.bitPattern)
+    }
     if case .pad(let before, let after, let value) = self {
       return (.pad(before: before, after: after, value: 0), value.bitPattern)
     }

@@ -10,6 +10,7 @@ public struct NodeID: Sendable, Hashable, Comparable, CustomStringConvertible {
   /// The position in the graph's array of nodes.
   public var index: Int { Int(raw) }
 
+  /// Whether one node lies before another.
   public static func < (a: NodeID, b: NodeID) -> Bool { a.raw < b.raw }
 
   /// `%12`.

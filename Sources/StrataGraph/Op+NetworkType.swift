@@ -29,7 +29,9 @@ func matmulType(_ a: TensorType, _ b: TensorType) throws(StrataError) -> TensorT
   }
   let x = a.shape.sizes
   let y = b.shape.sizes
-  guard !x.isEmpty, !y.isEmpty else { throw shapeError("matmul needs at least one axis, got \(a.shape) and \(b.shape)") }
+  guard !x.isEmpty, !y.isEmpty else {
+    throw shapeError("matmul needs at least one axis, got \(a.shape) and \(b.shape)")
+  }
   let inner = y.count == 1 ? y[0] : y[y.count - 2]
   guard x[x.count - 1] == inner,
     let batch = Shape(Array(x.dropLast(2))).broadcast(with: Shape(Array(y.dropLast(2))))
@@ -65,7 +67,8 @@ func convolutionType(
     dilation: settings.dilation.width)
   guard height > 0, width > 0 else {
     throw shapeError(
-      "kernel \(weights[2])×\(weights[3]) does not fit into \(image[2])×\(image[3]) with padding \(settings.padding)")
+      "kernel \(weights[2])×\(weights[3]) does not fit into \(image[2])×\(image[3]) with padding \(settings.padding)"
+    )
   }
   let result = TensorType([image[0], weights[0], height, width], operands[0].dtype)
   try checkEpilogue(epilogue, hasBias: settings.hasBias, channels: weights[0], operands, result)
@@ -106,7 +109,9 @@ private func checkEpilogue(
 
 func pooledType(_ pooling: Pooling, _ operand: TensorType) throws(StrataError) -> TensorType {
   let image = try imageShape(operand)
-  for (name, pair) in [("window", pooling.kernel), ("stride", pooling.stride), ("dilation", pooling.dilation)] {
+  for (name, pair) in [
+    ("window", pooling.kernel), ("stride", pooling.stride), ("dilation", pooling.dilation),
+  ] {
     guard pair.height > 0, pair.width > 0 else { throw shapeError("\(name) \(pair) must be positive") }
   }
   guard pooling.padding.height * 2 <= pooling.kernel.height, pooling.padding.width * 2 <= pooling.kernel.width
@@ -128,16 +133,20 @@ func batchNormType(isAffine: Bool, _ operands: [TensorType]) throws(StrataError)
   let channels = try channelCount(operands[0])
   guard operands.count == (isAffine ? 5 : 3) else { throw shapeError("has \(operands.count) operands") }
   for operand in operands.dropFirst() where operand.shape != [channels] {
-    throw shapeError("expects \(operand.shape.elementCount) channels, got \(channels) in \(operands[0].shape)")
+    throw shapeError(
+      "expects \(operand.shape.elementCount) channels, got \(channels) in \(operands[0].shape)")
   }
   return operands[0]
 }
 
 func layerNormType(isAffine: Bool, _ operands: [TensorType]) throws(StrataError) -> TensorType {
   guard operands.count == (isAffine ? 3 : 1) else { throw shapeError("has \(operands.count) operands") }
-  guard let features = operands[0].shape.last else { throw shapeError("expects rows, got \(operands[0].shape)") }
+  guard let features = operands[0].shape.last else {
+    throw shapeError("expects rows, got \(operands[0].shape)")
+  }
   for operand in operands.dropFirst() where operand != TensorType([features], operands[0].dtype) {
-    throw shapeError("expects \(operand.shape.elementCount) features, got \(features) in \(operands[0].shape)")
+    throw shapeError(
+      "expects \(operand.shape.elementCount) features, got \(features) in \(operands[0].shape)")
   }
   return operands[0]
 }

@@ -64,7 +64,9 @@ extension Op {
     case .conv2dBiasGradient(_, let weights):
       return TensorType([weights[0]], operands[0].dtype)
     case .activationGradient:
-      guard operands[0] == operands[1] else { throw shapeError("\(operands[1]) is no gradient for \(operands[0])") }
+      guard operands[0] == operands[1] else {
+        throw shapeError("\(operands[1]) is no gradient for \(operands[0])")
+      }
       return operands[0]
     case .maxPool2dGradient(let pooling):
       guard try pooledType(pooling, operands[0]) == operands[1] else {
@@ -72,7 +74,9 @@ extension Op {
       }
       return operands[0]
     case .batchNormGradient(let part, _, _):
-      guard operands[0] == operands[1] else { throw shapeError("\(operands[1]) is no gradient for \(operands[0])") }
+      guard operands[0] == operands[1] else {
+        throw shapeError("\(operands[1]) is no gradient for \(operands[0])")
+      }
       return part == .image ? operands[0] : TensorType([try channelCount(operands[0])], operands[0].dtype)
     case .matmul:
       return try matmulType(operands[0], operands[1])
@@ -103,7 +107,8 @@ extension Op {
   private var operandCounts: ClosedRange<Int> {
     switch self {
     case .input, .variable, .full: 0...0
-    case .unary, .activation, .clamp, .cast, .reduce, .argReduce, .topK, .softmax, .reshape, .permute, .broadcast,
+    case .unary, .activation, .clamp, .cast, .reduce, .argReduce, .topK, .softmax, .reshape, .permute,
+      .broadcast,
       .slice, .unslice, .pad, .maxPool2d, .averagePool2d, .adaptiveAveragePool2d, .batchMoments,
       .averagePool2dGradient, .adaptiveAveragePool2dGradient:
       1...1
@@ -140,7 +145,9 @@ private func unaryType(_ function: Unary, _ operand: TensorType) throws(StrataEr
   }
 }
 
-private func binaryType(_ function: Binary, _ a: TensorType, _ b: TensorType) throws(StrataError) -> TensorType {
+private func binaryType(_ function: Binary, _ a: TensorType, _ b: TensorType) throws(StrataError)
+  -> TensorType
+{
   guard a.dtype == b.dtype else {
     throw shapeError("\(function.rawValue) needs operands of one element type, got \(a) and \(b)")
   }
@@ -205,7 +212,8 @@ private func sliceType(
     throw shapeError("a slice of \(shape) needs \(shape.rank) ranges")
   }
   for axis in 0..<shape.rank where sizes[axis] > 0 {
-    guard steps[axis] > 0, starts[axis] >= 0, starts[axis] + (sizes[axis] - 1) * steps[axis] < shape[axis] else {
+    guard steps[axis] > 0, starts[axis] >= 0, starts[axis] + (sizes[axis] - 1) * steps[axis] < shape[axis]
+    else {
       throw shapeError("the slice runs outside axis \(axis) of \(shape)")
     }
   }
@@ -257,7 +265,9 @@ private func unslicedType(
 
 private func indexAddType(_ operands: [TensorType], axis: Int, size: Int) throws(StrataError) -> TensorType {
   try requireAxis(axis, operands[0].shape)
-  guard operands[1].dtype == .int64, operands[0].shape.rank > 0, operands[1].shape == [operands[0].shape[axis]] else {
+  guard operands[1].dtype == .int64, operands[0].shape.rank > 0,
+    operands[1].shape == [operands[0].shape[axis]]
+  else {
     throw shapeError("\(operands[1]) does not list a place for each slice of \(operands[0].shape)")
   }
   var sizes = operands[0].shape.sizes

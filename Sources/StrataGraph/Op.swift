@@ -107,7 +107,8 @@ public enum BatchNormPart: String, Sendable, Hashable, CaseIterable { case image
 
 /// Functions of one operand.
 public enum Unary: String, Sendable, Hashable, CaseIterable {
-  case negate, absolute, exp, log, sqrt, rsqrt, square, sin, cos, erf, floor, ceil, round, sign, logicalNot, isNaN, isFinite
+  case negate, absolute, exp, log, sqrt, rsqrt, square, sin, cos, erf, floor, ceil, round, sign, logicalNot,
+    isNaN, isFinite
 }
 
 /// Functions of two operands.
@@ -187,7 +188,8 @@ public struct Pooling: Sendable, Hashable {
 
   /// Creates the settings with PyTorch's defaults; the stride is the kernel where none is given.
   public init(
-    kernel: IntPair, stride: IntPair? = nil, padding: IntPair = 0, dilation: IntPair = 1, roundsUp: Bool = false,
+    kernel: IntPair, stride: IntPair? = nil, padding: IntPair = 0, dilation: IntPair = 1,
+    roundsUp: Bool = false,
     countsPadding: Bool = true, divisor: Int? = nil
   ) {
     self.kernel = kernel

@@ -75,7 +75,11 @@ extension GraphArena {
       } else {
         switch node.op.leafSlot {
         case .input(let old):
-          if case .value(let value) = leaves[old] { sources.append(.value(value)) } else { sources.append(.placeholder) }
+          if case .value(let value) = leaves[old] {
+            sources.append(.value(value))
+          } else {
+            sources.append(.placeholder)
+          }
           node.op = .input(slot: slot)
         case .variable(let old):
           if case .variable(let variable) = leaves[old] { sources.append(.variable(variable)) }

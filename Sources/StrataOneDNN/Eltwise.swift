@@ -36,7 +36,8 @@ struct Eltwise {
     case .negate: self.init(dnnl_eltwise_linear, -1)
     case .absolute: self.init(dnnl_eltwise_abs)
     case .square: self.init(dnnl_eltwise_square)
-    case .exp, .log, .sqrt, .rsqrt, .sin, .cos, .erf, .floor, .ceil, .round, .sign, .logicalNot, .isNaN, .isFinite:
+    case .exp, .log, .sqrt, .rsqrt, .sin, .cos, .erf, .floor, .ceil, .round, .sign, .logicalNot, .isNaN,
+      .isFinite:
       return nil
     }
   }
@@ -50,7 +51,8 @@ extension Binary {
     case .subtract: dnnl_binary_sub
     case .multiply: dnnl_binary_mul
     case .divide: dnnl_binary_div
-    case .minimum, .maximum, .floorDivide, .remainder, .power, .equal, .notEqual, .less, .lessOrEqual, .greater,
+    case .minimum, .maximum, .floorDivide, .remainder, .power, .equal, .notEqual, .less, .lessOrEqual,
+      .greater,
       .greaterOrEqual, .logicalAnd, .logicalOr:
       nil
     }

@@ -26,7 +26,8 @@ final class OneDNNExecutable: Executable {
     let program = try Lowering.lower(plan)
     self.program = program
     self.threads = threads
-    memory = MemoryPlan(program.storages.map { MemoryPlan.Request(size: $0.byteCount, first: $0.first, last: $0.last) })
+    memory = MemoryPlan(
+      program.storages.map { MemoryPlan.Request(size: $0.byteCount, first: $0.first, last: $0.last) })
     var leaves: Set<Int> = []
     for step in program.preparation {
       for slot in step.action.slots {
@@ -110,7 +111,9 @@ final class OneDNNExecutable: Executable {
     if let known { return known }
     var buffers: [SlotID: Buffer] = [:]
     for (index, slot) in program.slots.enumerated() {
-      if case .prepared = slot.home, program.owners[index] == nil { buffers[index] = Buffer(byteCount: slot.byteCount) }
+      if case .prepared = slot.home, program.owners[index] == nil {
+        buffers[index] = Buffer(byteCount: slot.byteCount)
+      }
     }
     let all = Prepared(identities: identities, buffers: buffers)
     let workspace = try Workspace(program, MemoryPlan([]))

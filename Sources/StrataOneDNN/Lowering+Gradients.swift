@@ -16,7 +16,9 @@ struct GradientKey: Hashable {
 extension Lowering {
   // MARK: Convolution
 
-  mutating func lowerImageGradient(_ node: Node, _ settings: Convolution, _ image: Shape) throws(StrataError) -> SlotID {
+  mutating func lowerImageGradient(_ node: Node, _ settings: Convolution, _ image: Shape) throws(StrataError)
+    -> SlotID
+  {
     let gradient = slot(of: node.operands[0])
     let upstream = program.slots[gradient].type.shape
     let (weights, weightShape) = try groupedWeights(node.operands[1], settings)
@@ -28,8 +30,10 @@ extension Lowering {
     let primitive = try Primitive("the image gradient of a convolution of \(image)") { description, engine in
       var hint: dnnl_primitive_desc_t?
       var status = dnnl_convolution_forward_primitive_desc_create(
-        &hint, engine, dnnl_forward_training, dnnl_convolution_direct, wanted.image.handle, wanted.weights.handle,
-        nil, wanted.upstream.handle, window.strides, window.dilation, window.before, window.after, attributes.handle)
+        &hint, engine, dnnl_forward_training, dnnl_convolution_direct, wanted.image.handle,
+        wanted.weights.handle,
+        nil, wanted.upstream.handle, window.strides, window.dilation, window.before, window.after,
+        attributes.handle)
       guard status == dnnl_success else { return status }
       status = dnnl_convolution_backward_data_primitive_desc_create(
         &description, engine, dnnl_convolution_direct, wanted.image.handle, wanted.weights.handle,
@@ -39,7 +43,8 @@ extension Lowering {
       return status
     }
     let input = try reorder(gradient, to: try primitive.layout(dnnl_query_diff_dst_md, dims: upstream.sizes))
-    let kernel = try reorder(weights, to: try primitive.layout(dnnl_query_weights_md, dims: weightShape.sizes))
+    let kernel = try reorder(
+      weights, to: try primitive.layout(dnnl_query_weights_md, dims: weightShape.sizes))
     let result = makeSlot(node.type, try primitive.layout(dnnl_query_diff_src_md, dims: image.sizes))
     try append(
       primitive,
@@ -69,13 +74,16 @@ extension Lowering {
     let primitive = try Primitive("the weight gradient of a convolution of \(image)") { description, engine in
       var hint: dnnl_primitive_desc_t?
       var status = dnnl_convolution_forward_primitive_desc_create(
-        &hint, engine, dnnl_forward_training, dnnl_convolution_direct, wanted.image.handle, wanted.weights.handle,
-        biasLayout?.handle, wanted.upstream.handle, window.strides, window.dilation, window.before, window.after,
+        &hint, engine, dnnl_forward_training, dnnl_convolution_direct, wanted.image.handle,
+        wanted.weights.handle,
+        biasLayout?.handle, wanted.upstream.handle, window.strides, window.dilation, window.before,
+        window.after,
         attributes.handle)
       guard status == dnnl_success else { return status }
       status = dnnl_convolution_backward_weights_primitive_desc_create(
         &description, engine, dnnl_convolution_direct, wanted.image.handle, wanted.weights.handle,
-        biasLayout?.handle, wanted.upstream.handle, window.strides, window.dilation, window.before, window.after,
+        biasLayout?.handle, wanted.upstream.handle, window.strides, window.dilation, window.before,
+        window.after,
         hint, attributes.handle)
       dnnl_primitive_desc_destroy(hint)
       return status
@@ -112,17 +120,20 @@ extension Lowering {
       // The pooled image itself was not needed; its winners are.
       let result = try Op.maxPool2d(pooling).resultType([plan.graph[image].type])
       _ = try lowerPooling(
-        Node(op: .maxPool2d(pooling), operands: [image], type: result), pooling, dnnl_pooling_max, isTraining: true)
+        Node(op: .maxPool2d(pooling), operands: [image], type: result), pooling, dnnl_pooling_max,
+        isTraining: true)
     }
     return try lowerPoolGradient(
-      node, pooling, dnnl_pooling_max, image: node.type.shape, gradient: node.operands[1], workspace: poolWorkspaces[key])
+      node, pooling, dnnl_pooling_max, image: node.type.shape, gradient: node.operands[1],
+      workspace: poolWorkspaces[key])
   }
 
   mutating func lowerAveragePoolGradient(
     _ node: Node, _ pooling: Pooling, _ image: Shape
   ) throws(StrataError) -> SlotID? {
     guard pooling.divisor == nil, !pooling.roundsUp else { return nil }
-    let algorithm = pooling.countsPadding ? dnnl_pooling_avg_include_padding : dnnl_pooling_avg_exclude_padding
+    let algorithm =
+      pooling.countsPadding ? dnnl_pooling_avg_include_padding : dnnl_pooling_avg_exclude_padding
     return try lowerPoolGradient(
       node, pooling, algorithm, image: image, gradient: node.operands[0], workspace: nil)
   }
@@ -132,7 +143,8 @@ extension Lowering {
     guard image[2] % size[2] == 0, image[3] % size[3] == 0 else { return nil }
     let pooling = Pooling(kernel: IntPair(image[2] / size[2], image[3] / size[3]))
     return try lowerPoolGradient(
-      node, pooling, dnnl_pooling_avg_exclude_padding, image: image, gradient: node.operands[0], workspace: nil)
+      node, pooling, dnnl_pooling_avg_exclude_padding, image: image, gradient: node.operands[0],
+      workspace: nil)
   }
 
   private mutating func lowerPoolGradient(
@@ -168,7 +180,8 @@ extension Lowering {
 
   // MARK: Element by element
 
-  mutating func lowerActivationGradient(_ node: Node, _ activation: Activation) throws(StrataError) -> SlotID {
+  mutating func lowerActivationGradient(_ node: Node, _ activation: Activation) throws(StrataError) -> SlotID
+  {
     let function = activation == .relu6 ? Eltwise.strictClip(0, 6) : Eltwise(activation)
     let source = slot(of: node.operands[0])
     let layout = try layout(of: source)

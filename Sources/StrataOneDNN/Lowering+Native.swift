@@ -55,7 +55,8 @@ extension Lowering {
     let (weights, weightShape) = try groupedWeights(node.operands[1], settings)
     let output = node.type.shape
     let wanted = (
-      source: try Layout.any(sourceShape), weights: try Layout.any(weightShape), output: try Layout.any(output)
+      source: try Layout.any(sourceShape), weights: try Layout.any(weightShape),
+      output: try Layout.any(output)
     )
     let bias = settings.hasBias ? try plainSlot(of: node.operands[2]) : nil
     let biasLayout = bias.flatMap { program.slots[$0].layout }
@@ -103,7 +104,8 @@ extension Lowering {
     let id = node.operands[node.operands.count - 1]
     let residual = slot(of: id)
     let own = program.slots[residual]
-    if case .workspace(let storage) = own.home, plan.lastUse[id.index] == self.node, let ownLayout = own.layout,
+    if case .workspace(let storage) = own.home, plan.lastUse[id.index] == self.node,
+      let ownLayout = own.layout,
       ownLayout == layout, storage != self.storage(of: input), !isReadLater(storage, besides: id)
     {
       return makeAlias(of: residual, node.type, layout)
@@ -194,7 +196,8 @@ extension Lowering {
     let layouts = slots.compactMap { program.slots[$0].layout }
     let output = try Layout.plain(node.type.shape)
     let attributes = try Attributes()
-    let primitive = try Primitive("a matrix product of \(shapes[0]) and \(shapes[1])") { description, engine in
+    let primitive = try Primitive("a matrix product of \(shapes[0]) and \(shapes[1])") {
+      description, engine in
       dnnl_matmul_primitive_desc_create(
         &description, engine, layouts[0].handle, layouts[1].handle, nil, output.handle, attributes.handle)
     }
@@ -245,7 +248,8 @@ extension Lowering {
     // oneDNN divides differently where a window hangs over the padded border, and knows no other divisor.
     guard pooling.divisor == nil, !pooling.roundsUp else { return nil }
     return try lowerPooling(
-      node, pooling, pooling.countsPadding ? dnnl_pooling_avg_include_padding : dnnl_pooling_avg_exclude_padding)
+      node, pooling,
+      pooling.countsPadding ? dnnl_pooling_avg_include_padding : dnnl_pooling_avg_exclude_padding)
   }
 
   private mutating func lowerAdaptivePooling(_ node: Node, _ size: IntPair) throws(StrataError) -> SlotID? {
@@ -270,7 +274,8 @@ extension Lowering {
     let attributes = try Attributes()
     let primitive = try Primitive("an activation of \(node.type)") { description, engine in
       dnnl_eltwise_forward_primitive_desc_create(
-        &description, engine, dnnl_forward_inference, function.kind, layout.handle, layout.handle, function.alpha,
+        &description, engine, dnnl_forward_inference, function.kind, layout.handle, layout.handle,
+        function.alpha,
         function.beta, attributes.handle)
     }
     let result = makeSlot(node.type, layout)
@@ -278,7 +283,8 @@ extension Lowering {
     return result
   }
 
-  private mutating func lowerBinary(_ node: Node, _ algorithm: dnnl_alg_kind_t) throws(StrataError) -> SlotID? {
+  private mutating func lowerBinary(_ node: Node, _ algorithm: dnnl_alg_kind_t) throws(StrataError) -> SlotID?
+  {
     let shapes = plan.graph.operandTypes(node).map(\.shape)
     guard shapes[0] == node.type.shape else { return nil }
     let first = slot(of: node.operands[0])

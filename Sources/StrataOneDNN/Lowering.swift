@@ -111,7 +111,9 @@ struct Lowering {
   }
 
   /// Appends a primitive, with scratch memory where it wants some.
-  mutating func append(_ primitive: Primitive, _ arguments: [(argument: Int32, slot: SlotID)]) throws(StrataError) {
+  mutating func append(_ primitive: Primitive, _ arguments: [(argument: Int32, slot: SlotID)])
+    throws(StrataError)
+  {
     var arguments = arguments
     let scratch = primitive.scratchByteCount
     if scratch > 0 {
@@ -232,7 +234,9 @@ struct Lowering {
         program.passedThrough[index] = leaf
         continue
       }
-      if case .workspace(let storage) = program.slots[slot].home, storageUsers[storage] == 1, try isPlain(slot) {
+      if case .workspace(let storage) = program.slots[slot].home, storageUsers[storage] == 1,
+        try isPlain(slot)
+      {
         program.slots[slot].home = .result(index)
         program.storages[storage].byteCount = 0
         continue
@@ -241,7 +245,8 @@ struct Lowering {
       let source = try plainSlot(of: result)
       let type = program.slots[source].type
       program.slots.append(
-        Slot(home: .result(index), type: type, layout: program.slots[source].layout, byteCount: type.byteCount))
+        Slot(
+          home: .result(index), type: type, layout: program.slots[source].layout, byteCount: type.byteCount))
       let copy = Step.Action.copy(from: source, to: program.slots.count - 1)
       // Results are made by main steps even where the value is a constant.
       if case .workspace(let storage) = program.slots[source].home {

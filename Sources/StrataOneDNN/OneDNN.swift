@@ -55,7 +55,8 @@ final class Layout: @unchecked Sendable {
     let dims = shape.sizes.isEmpty ? [1] : shape.sizes
     try check(
       dnnl_memory_desc_create_with_tag(
-        &handle, Int32(dims.count), dims.map(Int64.init), dnnl_f32, dnnl_format_tag_any), "a layout of \(shape)")
+        &handle, Int32(dims.count), dims.map(Int64.init), dnnl_f32, dnnl_format_tag_any),
+      "a layout of \(shape)")
     return try Layout(owning: handle, dims: dims)
   }
 

@@ -9,9 +9,12 @@ public struct OneDNNBackend: Backend {
   /// Creates the backend; nothing is loaded until a plan is compiled.
   public init() {}
 
+  /// `onednn`.
   public var name: String { "onednn" }
+  /// Convolutions and linear layers take epilogues.
   public var capabilities: BackendCapabilities { BackendCapabilities(fusesEpilogues: true) }
 
+  /// Chooses primitives and layouts for a plan, and places its buffers.
   public func compile(_ plan: Plan) throws(StrataError) -> any Executable {
     try OneDNNExecutable(plan, threads: Engine.threadCount)
   }

@@ -53,7 +53,9 @@ final class Workspace: @unchecked Sendable {
       case .result(let result):
         if result < results.count { setAddress(results[result].pointer, of: index) }
       case .prepared:
-        if let buffer = prepared.buffers[program.owners[index] ?? index] { setAddress(buffer.pointer, of: index) }
+        if let buffer = prepared.buffers[program.owners[index] ?? index] {
+          setAddress(buffer.pointer, of: index)
+        }
       }
     }
   }

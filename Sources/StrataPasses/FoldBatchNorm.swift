@@ -30,7 +30,8 @@ func withBatchNormFolded(_ graph: Graph) throws(StrataError) -> Graph {
   return rewriter.finished()
 }
 
-private func fold(_ id: NodeID, into source: NodeID, _ rewriter: inout Rewriter) throws(StrataError) -> NodeID {
+private func fold(_ id: NodeID, into source: NodeID, _ rewriter: inout Rewriter) throws(StrataError) -> NodeID
+{
   let norm = rewriter.source[id]
   let convolution = rewriter.source[source]
   guard case .batchNorm(let epsilon, let isAffine) = norm.op,

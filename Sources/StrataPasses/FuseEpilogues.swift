@@ -32,7 +32,9 @@ func withEpiloguesFused(_ graph: Graph) -> Graph {
     switch node.op {
     case .activation(let kind):
       let last = node.operands[0]
-      guard uses[last.index] == 1, let host = host(last), fusions[last]?.epilogue.activation == nil else { continue }
+      guard uses[last.index] == 1, let host = host(last), fusions[last]?.epilogue.activation == nil else {
+        continue
+      }
       extend(last, host: host, to: id) { $0.epilogue.activation = kind }
     case .binary(.add):
       // Of two convolutions the later one takes the sum: its residual is then already there.

@@ -85,7 +85,9 @@ struct Rewriter {
 
   /// Where a node of the source lives in the copy. A node that was skipped and is yet asked for is a bug of a pass.
   func place(of id: NodeID) -> NodeID {
-    guard let place = replacements[id.index] else { preconditionFailure("\(id) was dropped but is still used") }
+    guard let place = replacements[id.index] else {
+      preconditionFailure("\(id) was dropped but is still used")
+    }
     return place
   }
 
@@ -107,7 +109,9 @@ struct Rewriter {
   }
 
   /// Appends an operation on nodes of the copy.
-  mutating func append(_ op: Op, _ operands: [NodeID], like origin: ModuleOrigin) throws(StrataError) -> NodeID {
+  mutating func append(_ op: Op, _ operands: [NodeID], like origin: ModuleOrigin) throws(StrataError)
+    -> NodeID
+  {
     try graph.append(op, operands, origin: origin)
   }
 

@@ -47,7 +47,9 @@ final class PlanCache: Sendable {
     let made = try make()
     return state.withLock { state in
       if let entry = state.entries[key] { return entry.executable }
-      if state.entries.count >= capacity, let oldest = state.entries.min(by: { $0.value.lastUse < $1.value.lastUse }) {
+      if state.entries.count >= capacity,
+        let oldest = state.entries.min(by: { $0.value.lastUse < $1.value.lastUse })
+      {
         state.entries[oldest.key] = nil
       }
       state.entries[key] = Entry(executable: made, lastUse: state.clock)

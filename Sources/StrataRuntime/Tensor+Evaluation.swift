@@ -42,7 +42,9 @@ extension Tensor {
 extension Tensor: CustomStringConvertible {
   /// The numbers as PyTorch prints them, or the error of a tensor that has none.
   public var description: String {
-    do throws(StrataError) { return try value().description } catch { return "invalid tensor: \(error.message)" }
+    do throws(StrataError) { return try value().description } catch {
+      return "invalid tensor: \(error.message)"
+    }
   }
 }
 

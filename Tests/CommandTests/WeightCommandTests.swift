@@ -5,7 +5,9 @@ import Testing
 
 @Suite("Weights and pictures on the command line", .serialized)
 struct WeightCommandTests {
-  private func weights(_ folder: TemporaryFolder, _ model: String = "mobilenet_v1", classes: Int = 3) throws -> String {
+  private func weights(_ folder: TemporaryFolder, _ model: String = "mobilenet_v1", classes: Int = 3) throws
+    -> String
+  {
     let path = folder.path("\(model).safetensors")
     let made = try Tool.run(["init", model, "--output", path, "--classes", "\(classes)", "--seed", "1"])
     #expect(made.status == 0, "\(made.message)")
@@ -37,7 +39,9 @@ struct WeightCommandTests {
     let damaged = folder.path("damaged.png")
     try Data([0x89, 0x50, 0x4E, 0x47]).write(to: URL(fileURLWithPath: damaged))
     let pictures = [picture("grey-8.png"), damaged, picture("cmyk.jpg")]
-    let result = try Tool.run(["predict", "mobilenet_v1", "--weights", path, "--classes", "3", "--labels", labels, "--json"] + pictures)
+    let result = try Tool.run(
+      ["predict", "mobilenet_v1", "--weights", path, "--classes", "3", "--labels", labels, "--json"]
+        + pictures)
     #expect(result.status == 1)
     #expect(result.message.contains("damaged.png"))
     let rows = try #require(try result.json().array)
@@ -54,7 +58,8 @@ struct WeightCommandTests {
     let folder = try TemporaryFolder()
     let map = folder.path("map.png")
     let result = try Tool.run([
-      "predict", "mobilenet_v1", "--weights", try weights(folder), "--classes", "3", picture("grey-8.png"), "--explain", map,
+      "predict", "mobilenet_v1", "--weights", try weights(folder), "--classes", "3", picture("grey-8.png"),
+      "--explain", map,
     ])
     #expect(result.status == 0, "\(result.message)")
     #expect(try Image(contentsOf: map).width == 224)
@@ -68,7 +73,8 @@ struct WeightCommandTests {
     try NumPy.write(Formula.input([1, 3, 64, 64]), to: input)
     let trace = folder.path("trace")
     let run = try Tool.run([
-      "run", "mobilenet_v1", "--weights", path, "--classes", "3", "--input", input, "--output", folder.path("y.npy"),
+      "run", "mobilenet_v1", "--weights", path, "--classes", "3", "--input", input, "--output",
+      folder.path("y.npy"),
       "--trace", trace,
     ])
     #expect(run.status == 0, "\(run.message)")
@@ -83,13 +89,15 @@ struct WeightCommandTests {
     #expect(other.output.contains("The first output that differs is that of features.1"))
   }
 
-  @Test("Misuse is one sentence and status 2", arguments: [
-    (["predict", "mobilenet_v1", "--weights", "none.safetensors"], "needs pictures behind MODEL"),
-    (["inspect", "none.safetensors"], "none.safetensors"),
-    (["convert", "one"], "needs IN and OUT"),
-    (["parity", "mobilenet_v1", "--weights", "none.pth", "--reference", "r"], "none.pth"),
-    (["init", "mobilenet_v1", "--output", "weights.xyz"], "weights.xyz"),
-  ])
+  @Test(
+    "Misuse is one sentence and status 2",
+    arguments: [
+      (["predict", "mobilenet_v1", "--weights", "none.safetensors"], "needs pictures behind MODEL"),
+      (["inspect", "none.safetensors"], "none.safetensors"),
+      (["convert", "one"], "needs IN and OUT"),
+      (["parity", "mobilenet_v1", "--weights", "none.pth", "--reference", "r"], "none.pth"),
+      (["init", "mobilenet_v1", "--output", "weights.xyz"], "weights.xyz"),
+    ])
   func misuse(arguments: [String], sentence: String) throws {
     let result = try Tool.run(arguments)
     #expect(result.status == 2)

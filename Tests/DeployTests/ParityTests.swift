@@ -55,7 +55,8 @@ struct ParityTests {
     let conv = model.conv(Tensor(Formula.input([1, 3, 16, 16])))
     let moments = conv.batchMoments()
     let trained = conv.batchNorm(
-      mean: moments.mean, variance: moments.variance, weight: model.bn.weight?.tensor, bias: model.bn.bias?.tensor)
+      mean: moments.mean, variance: moments.variance, weight: model.bn.weight?.tensor,
+      bias: model.bn.bias?.tensor)
     let search = try ParitySearch(of: model, reference: reference(model, ["bn": trained]))
     #expect(search.suggestion == "the reference normalised by the batch: it was in training mode")
   }

@@ -7,7 +7,9 @@ import Testing
 struct PredictionTests {
   private func picture(_ side: Int = 40) throws -> Image {
     var pixels: [UInt8] = []
-    for y in 0..<side { for x in 0..<side { pixels += [UInt8(x * 6 % 256), UInt8(y * 6 % 256), UInt8((x + y) % 256)] } }
+    for y in 0..<side {
+      for x in 0..<side { pixels += [UInt8(x * 6 % 256), UInt8(y * 6 % 256), UInt8((x + y) % 256)] }
+    }
     return try Image(width: side, height: side, pixels: pixels)
   }
 
@@ -64,6 +66,8 @@ struct PredictionTests {
 
   @Test("A class that does not exist is refused")
   func unknownClass() throws {
-    #expect(throws: StrataError.self) { try GradCAM(of: tinyNet(), input: Formula.input([1, 3, 16, 16]), index: 5) }
+    #expect(throws: StrataError.self) {
+      try GradCAM(of: tinyNet(), input: Formula.input([1, 3, 16, 16]), index: 5)
+    }
   }
 }

@@ -16,7 +16,8 @@ extension ReferenceKernels {
     let result = HostTensor.filled(0, shape: shape, dtype: x.dtype)
     let strides = shape.strides
     let place = View(
-      start: zip(starts, strides).reduce(0) { $0 + $1.0 * $1.1 }, strides: zip(steps, strides).map { $0 * $1 })
+      start: zip(starts, strides).reduce(0) { $0 + $1.0 * $1.1 }, strides: zip(steps, strides).map { $0 * $1 }
+    )
     move(x, View(x.shape), to: result.buffer, place, x.shape)
     return result
   }
@@ -45,7 +46,8 @@ extension ReferenceKernels {
   }
 
   /// Sums that `body` adds up from zero.
-  private static func sums(_ shape: Shape, _ body: (UnsafeMutableBufferPointer<Double>) -> Void) -> HostTensor {
+  private static func sums(_ shape: Shape, _ body: (UnsafeMutableBufferPointer<Double>) -> Void) -> HostTensor
+  {
     HostTensor(shape: shape) { (result: UnsafeMutableBufferPointer<Double>) in
       result.initialize(repeating: 0)
       body(result)
@@ -116,7 +118,9 @@ extension ReferenceKernels {
   ) -> HostTensor {
     let (g, w) = (gradient.scalars(as: Double.self), weights.scalars(as: Double.self))
     return sums(shape) { sum in
-      products(settings, image: shape, weights: weights.shape, result: gradient.shape) { sum[$0] += g[$2] * w[$1] }
+      products(settings, image: shape, weights: weights.shape, result: gradient.shape) {
+        sum[$0] += g[$2] * w[$1]
+      }
     }
   }
 
@@ -125,7 +129,9 @@ extension ReferenceKernels {
   ) -> HostTensor {
     let (x, g) = (image.scalars(as: Double.self), gradient.scalars(as: Double.self))
     return sums(shape) { sum in
-      products(settings, image: image.shape, weights: shape, result: gradient.shape) { sum[$1] += g[$2] * x[$0] }
+      products(settings, image: image.shape, weights: shape, result: gradient.shape) {
+        sum[$1] += g[$2] * x[$0]
+      }
     }
   }
 
