@@ -24,7 +24,8 @@ public struct Complexity: Sendable, Hashable {
   public let weightBytes: Int
   /// Bytes of all intermediate results.
   public let activationBytes: Int
-  /// How many times more ordinary convolutions would need than the depthwise separable ones, where there are some.
+  /// How many times more the network would need with ordinary convolutions in place of depthwise separable ones,
+  /// where there are some.
   public let separableSaving: Double?
 
   /// The parameters of all other layers, which find features.

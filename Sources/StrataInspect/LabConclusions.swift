@@ -73,7 +73,7 @@ struct LabConclusions {
   }
 
   private var separable: [String] {
-    costs.compactMap { cost in cost.separableSaving.map { words.separable(cost.name, ratio($0, 1)) } }
+    costs.compactMap { cost in cost.separableSaving.map { words.separable(cost.name, Text.times($0)) } }
   }
 
   private var activations: [String] {

@@ -117,35 +117,9 @@ package struct TracedNetwork {
     return node.ownsMemory ? node.type.byteCount : 0
   }
 
-  /// How many times the multiply-accumulates of its pairs of depthwise and pointwise convolutions ordinary
-  /// convolutions of the same windows would need; nil where there is no such pair.
-  var separableSaving: Double? {
-    var separable = 0
-    var ordinary = 0
-    for node in graph.nodes {
-      guard case .conv2d(let pointwise, _) = node.op, pointwise.groups == 1,
-        let depthwise = source(of: node.operands[0]), case .conv2d(let settings, _) = depthwise.op,
-        settings.groups > 1, settings.groups == depthwise.type.shape[1]
-      else { continue }
-      let window = graph[depthwise.operands[1]].type.shape
-      let product = node.op.multiplyAccumulates(graph.operandTypes(node), node.type)
-      separable += product + depthwise.op.multiplyAccumulates(graph.operandTypes(depthwise), depthwise.type)
-      ordinary += product * window[2] * window[3]
-    }
-    return separable > 0 ? Double(ordinary) / Double(separable) : nil
-  }
-
-  /// The convolution behind a normalisation and a nonlinearity.
-  private func source(of id: NodeID) -> Node? {
-    var node = graph[id]
-    while true {
-      switch node.op {
-      case .batchNorm, .activation: node = graph[node.operands[0]]
-      case .conv2d: return node
-      default: return nil
-      }
-    }
-  }
+  /// How many times more multiply-accumulates the whole network would need with an ordinary convolution in place
+  /// of each depthwise convolution and the 1×1 convolution behind it; nil where there is no such pair.
+  var separableSaving: Double? { graph.ordinaryMACs.map { Double($0) / Double(macs) } }
 }
 
 extension Node {
