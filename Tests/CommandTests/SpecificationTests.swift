@@ -66,7 +66,7 @@ import Testing
     #expect(costs.map(\.output) == Array(repeating: [1, 1000], count: 4))
     #expect(costs[0].weightBytes == 249_513_376)
     #expect(costs[..<3].allSatisfy { $0.separableSaving == nil })
-    #expect(costs[3].separableSaving == 4_867_293_184 / 568_740_352)
+    #expect(costs[3].separableSaving == 4_867_293_184.0 / 568_740_352.0)
   }
 
   @Test("memory is foreseen from the graph") func memory() throws {
