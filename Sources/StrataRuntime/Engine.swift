@@ -51,10 +51,10 @@ public enum Engine {
   public static var availableCores: Int { Int(strata_available_cores()) }
 
   /// How many plans are kept.
-  public static var cachedPlanCount: Int { PlanCache.shared.count }
+  public static var cachedPlanCount: Int { PlanCache.current.count }
 
   /// Forgets all plans, with the memory they hold.
-  public static func clearCache() { PlanCache.shared.removeAll() }
+  public static func clearCache() { PlanCache.current.removeAll() }
 
   private static let linkedBackend = Mutex<(any Backend)?>(nil)
 

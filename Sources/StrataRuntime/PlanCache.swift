@@ -4,7 +4,7 @@ import StrataPasses
 import Synchronization
 
 /// Compiled plans by graph structure, pipeline and backend: a network is planned once, not once a call.
-final class PlanCache: Sendable {
+package final class PlanCache: Sendable {
   struct Key: Hashable {
     let structure: StructuralKey
     let pipeline: Pipeline
@@ -25,9 +25,11 @@ final class PlanCache: Sendable {
   private let state = Mutex(State())
   private let capacity: Int
 
-  static let shared = PlanCache(capacity: 128)
+  /// The cache in use; a task may have one of its own.
+  @TaskLocal package static var current = PlanCache(capacity: 128)
 
-  init(capacity: Int) { self.capacity = capacity }
+  /// Creates an empty cache.
+  package init(capacity: Int) { self.capacity = capacity }
 
   var count: Int { state.withLock { $0.entries.count } }
 

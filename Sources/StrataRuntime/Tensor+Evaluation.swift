@@ -92,7 +92,7 @@ extension Engine {
     let key = PlanCache.Key(
       structure: graph.structuralKey, pipeline: configuration.pipeline, backend: configuration.backend.name,
       threads: threadCount)
-    return try PlanCache.shared.executable(key) { () throws(StrataError) in
+    return try PlanCache.current.executable(key) { () throws(StrataError) in
       let plan = try configuration.pipeline.plan(graph, for: configuration.backend.capabilities)
       return try configuration.backend.compile(plan)
     }
