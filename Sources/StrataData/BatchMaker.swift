@@ -28,12 +28,23 @@ struct BatchMaker: Sendable {
     let example = try dataset.item(at: index)
     var key = Purpose.samples.key(request.state).child(index)
     if repeats { key = key.child(request.state.position + place) }
-    let tensor = try transform.apply(example.sample, key: key).tensor
+    let tensor = try transformed(example.sample, key, index)
     guard (0..<max(dataset.classCount, 1)).contains(example.label) else {
       throw StrataError(
         .argument, "example \(index) has label \(example.label), and there are \(dataset.classCount) classes")
     }
     return Item(tensor: tensor.converted(to: .float32), label: example.label)
+  }
+
+  /// A sample after the transform, whose errors do not know which example they are about.
+  private func transformed(
+    _ sample: Sample, _ key: RandomKey, _ index: Int
+  ) throws(StrataError) -> HostTensor {
+    do throws(StrataError) {
+      return try transform.apply(sample, key: key).tensor
+    } catch {
+      throw StrataError(error.kind, "example \(index): \(error.message)")
+    }
   }
 
   /// The batch of samples that are ready.

@@ -75,6 +75,18 @@ enum DataFile {
   static func isFolder(_ path: String) -> Bool { kind(path) == S_IFDIR }
   static func isFile(_ path: String) -> Bool { kind(path) == S_IFREG }
 
+  /// What makes two paths the same file.
+  struct Identity: Hashable {
+    private let device: Int
+    private let number: UInt64
+
+    init(_ path: String) throws(StrataError) {
+      var status = stat()
+      guard stat(path, &status) == 0 else { throw PictureFile.failure(path, "cannot be read") }
+      (device, number) = (Int(truncatingIfNeeded: status.st_dev), UInt64(status.st_ino))
+    }
+  }
+
   private static func kind(_ path: String) -> mode_t? {
     var status = stat()
     return stat(path, &status) == 0 ? status.st_mode & S_IFMT : nil

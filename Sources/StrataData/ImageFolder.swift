@@ -43,17 +43,18 @@ public struct ImageFolder: Dataset {
 
   /// As `sorted(os.walk(folder))` goes: folder by folder in the order of their paths, in each by name.
   private static func pictures(in folder: String) throws(StrataError) -> [String] {
-    var folders = [(path: folder, depth: 0)]
+    var folders = [(path: folder, above: [DataFile.Identity]())]
     var found: [String: [String]] = [:]
-    while let (path, depth) = folders.popLast() {
-      guard depth < 64 else {
-        throw StrataError(.file, "\(folder): folders lie more than 64 deep, or link to themselves")
+    while let (path, above) = folders.popLast() {
+      let here = try DataFile.Identity(path)
+      guard !above.contains(here) else {
+        throw StrataError(.file, "\(path): this folder links to one that it lies in")
       }
       var names: [String] = []
       for name in try DataFile.names(in: path) {
         let inner = DataFile.joined(path, name)
         if DataFile.isFolder(inner) {
-          folders.append((inner, depth + 1))
+          folders.append((inner, above + [here]))
         } else if ImageFiles.hasPictureName(name), DataFile.isFile(inner) {
           names.append(inner)
         }

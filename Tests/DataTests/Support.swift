@@ -120,3 +120,24 @@ func failure(_ body: () throws -> Void) -> StrataError? {
   do { try body() } catch { return error as? StrataError }
   return nil
 }
+
+/// A folder that goes when nobody needs it any more.
+final class Place {
+  private let url = FileManager.default.temporaryDirectory.appending(path: "strata-\(UUID().uuidString)")
+
+  init() throws { try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true) }
+
+  deinit { try? FileManager.default.removeItem(at: url) }
+
+  func path(_ name: String) -> String { name.isEmpty ? url.path : "\(url.path)/\(name)" }
+
+  /// Writes a file, and the folders that it lies in.
+  func write(_ name: String, _ bytes: [UInt8]) throws {
+    let file = url.appending(path: name)
+    try FileManager.default.createDirectory(
+      at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+    try Data(bytes).write(to: file)
+  }
+
+  func write(_ name: String, _ text: String) throws { try write(name, Array(text.utf8)) }
+}
