@@ -12,6 +12,8 @@ struct Members {
   var buffers: [(name: String, buffer: StateBuffer)] = []
   /// Whether an optional was empty that could have held one of these.
   var hasEmptyOptional = false
+  /// Where those optionals stand: how many classes up, and the place among that class's properties.
+  private var emptyOptionals: [(level: Int, place: Int)] = []
   /// Modules in arrays, which are not found by name and must be reachable otherwise.
   fileprivate var loose: [(name: String, module: Module)] = []
 
@@ -19,18 +21,42 @@ struct Members {
 
   /// Finds the members of `module` among its stored properties, those of the superclass first.
   init(of module: Module) {
+    let mirrors = Members.mirrors(of: module)
+    for (level, mirror) in mirrors.enumerated().reversed() {
+      for (place, (label, value)) in mirror.children.enumerated() {
+        // `lazy var` is stored under a prefixed name.
+        guard let label, let member = value as? any Member else { continue }
+        let wasEmpty = hasEmptyOptional
+        hasEmptyOptional = false
+        member.join(&self, name: label.hasPrefix("$__lazy_storage_$_") ? String(label.dropFirst(18)) : label)
+        if hasEmptyOptional { emptyOptionals.append((level, place)) }
+        hasEmptyOptional = hasEmptyOptional || wasEmpty
+      }
+    }
+  }
+
+  /// The module's own class first, then those above it.
+  private static func mirrors(of module: Module) -> [Mirror] {
     var mirrors: [Mirror] = []
     var next: Mirror? = Mirror(reflecting: module)
     while let mirror = next, mirror.subjectType != Module.self {
       mirrors.append(mirror)
       next = mirror.superclassMirror
     }
-    for mirror in mirrors.reversed() {
-      for (label, value) in mirror.children {
-        // `lazy var` is stored under a prefixed name.
-        guard let label, let member = value as? any Member else { continue }
-        member.join(&self, name: label.hasPrefix("$__lazy_storage_$_") ? String(label.dropFirst(18)) : label)
-      }
+    return mirrors
+  }
+
+  /// Whether an optional that was empty has been filled since. Looks at those alone: reading a property by
+  /// reflection takes a microsecond, and a convolution without bias has nine others.
+  func hasFilledOptional(in module: Module) -> Bool {
+    let mirrors = Members.mirrors(of: module)
+    return emptyOptionals.contains { level, place in
+      let children = mirrors[level].children
+      guard let member = children[children.index(children.startIndex, offsetBy: place)].value as? any Member
+      else { return false }
+      var probe = Members()
+      member.join(&probe, name: "")
+      return !probe.hasEmptyOptional
     }
   }
 

@@ -117,6 +117,10 @@ extension Module {
     let (members, givenCount) = locked { (found, self.givenCount) }
     guard members.hasEmptyOptional else { return members }
     // A property such as `var fc: Linear!` may have been set after the root initialiser had looked.
+    guard members.hasFilledOptional(in: self) else {
+      locked { found.hasEmptyOptional = false }
+      return members
+    }
     var settled = Members(of: self)
     settled.children.insert(contentsOf: members.children.prefix(givenCount), at: 0)
     settled.hasEmptyOptional = false
