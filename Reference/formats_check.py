@@ -1,5 +1,6 @@
 """Reads what Strata wrote with the programs that the formats come from.
 
+    python Reference/formats_check.py --make FOLDER    # torchvision's networks, for Strata to read
     STRATA_CHECK_FOLDER=FOLDER swift test --filter FormatsTests
     python Reference/formats_check.py FOLDER
 """
@@ -11,7 +12,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from common import FIXTURES
 
@@ -55,7 +56,38 @@ def check_onnx(folder):
     print(f"ONNX Runtime: {models} models, {count} calls, worst difference {worst:.1e}")
 
 
+NETWORKS = ["alexnet", "vgg11_bn", "resnet18", "mobilenet_v2", "mobilenet_v3_small", "shufflenet_v2_x0_5",
+            "squeezenet1_1", "densenet121", "googlenet", "efficientnet_b0", "mnasnet0_5", "regnet_y_400mf",
+            "convnext_tiny"]
+
+
+def make_networks(folder):
+    import torchvision
+
+    folder = folder / "torchvision"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in NETWORKS:
+        torch.manual_seed(1)
+        options = {"aux_logits": False, "init_weights": False} if name == "googlenet" else {}
+        model = getattr(torchvision.models, name)(weights=None, **options)
+        # Statistics that differ from 0 and 1, so that a mistake with them shows.
+        model(torch.randn(2, 3, 224, 224))
+        model.eval()
+        image = torch.randn(1, 3, 224, 224)
+        torch.onnx.export(
+            model, (image,), folder / f"{name}.onnx", dynamo=False, opset_version=17,
+            input_names=["image"], output_names=["result"],
+            dynamic_axes={"image": {0: "batch"}, "result": {0: "batch"}})
+        torch.save({"state_dict": model.state_dict()}, folder / f"{name}.pth")
+        torch.save(model.state_dict(), folder / f"{name}.legacy.pth", _use_new_zipfile_serialization=False)
+        with torch.no_grad():
+            save_file({"image": image, "result": model(image)}, folder / f"{name}.io.safetensors")
+        save_file({k: v.contiguous() for k, v in model.state_dict().items()}, folder / f"{name}.safetensors")
+
+
 if __name__ == "__main__":
-    where = Path(sys.argv[1])
-    check_weights(where)
-    check_onnx(where)
+    if sys.argv[1] == "--make":
+        make_networks(Path(sys.argv[2]))
+    else:
+        check_weights(Path(sys.argv[1]))
+        check_onnx(Path(sys.argv[1]))

@@ -1,3 +1,4 @@
+import Foundation
 import Strata
 import Testing
 
@@ -15,7 +16,13 @@ import Testing
     try Weights.write(arrays, to: "\(folder)/weights.npz")
   }
 
-  @Test("whole networks", arguments: ["alexnet", "resnet50", "mobilenet_v1"]) func networks(name: String)
+  @Test(
+    "whole networks",
+    arguments: [
+      "alexnet", "resnet50", "mobilenet_v1", "mobilenet_v2", "mobilenet_v3_small", "shufflenet_v2_x1_0",
+      "convnext_tiny", "googlenet", "efficientnet_b0", "regnet_y_400mf", "densenet121", "squeezenet1_1",
+      "mnasnet0_5",
+    ]) func networks(name: String)
     throws
   {
     for folds in [false, true] {
@@ -38,6 +45,29 @@ import Testing
       let distance = zip(again.scalars(as: Float.self), result.scalars(as: Float.self)).map { abs($0 - $1) }
         .max()
       #expect(try #require(distance) < 1e-4)
+    }
+  }
+
+  @Test("networks that torch exported, and their weights in each format") func torchNetworks() throws {
+    let place = "\(folder)/torchvision"
+    let files = (try? FileManager.default.contentsOfDirectory(atPath: place)) ?? []
+    for file in files.sorted() where file.hasSuffix(".onnx") {
+      let stem = "\(place)/\(file.dropLast(5))"
+      let example = try Safetensors.read("\(stem).io.safetensors")
+      let (image, wanted) = (try #require(example["image"]), try #require(example["result"]))
+      let found = try ONNX.load("\(stem).onnx")(Tensor(image)).value()
+      #expect(found.shape == wanted.shape)
+      let (a, b) = (found.scalars(as: Float.self), wanted.scalars(as: Float.self))
+      let scale = b.reduce(.leastNormalMagnitude) { max($0, abs($1)) }
+      let distance = zip(a, b).reduce(0) { max($0, abs($1.0 - $1.1)) } / scale
+      print("\(file): \(distance)")
+      #expect(distance < 1e-4, "\(file)")
+      let weights = try Weights.read("\(stem).safetensors")
+      for other in ["pth", "legacy.pth"] {
+        let copy = try Weights.read("\(stem).\(other)")
+        #expect(copy.names.sorted() == weights.names.sorted())
+        for (name, tensor) in weights { expectSame(copy[name], tensor, "\(file) \(name)") }
+      }
     }
   }
 }
