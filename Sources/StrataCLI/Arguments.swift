@@ -14,8 +14,6 @@ struct Arguments: Sendable {
     while let word = words.popFirst() {
       if takesOptions, word == "--" {
         takesOptions = false
-      } else if takesOptions, word == "-h" {
-        flags.insert(Option.help.name)
       } else if takesOptions, word.hasPrefix("-"), word != "-", !Self.isNumber(word) {
         try takeOption(word, &words, of: command)
       } else {
@@ -29,7 +27,7 @@ struct Arguments: Sendable {
     _ word: String, _ rest: inout ArraySlice<String>, of command: Command
   ) throws(StrataError) {
     let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-    guard let option = command.allOptions.first(where: { "--\($0.name)" == parts[0] }) else {
+    guard let option = command.allOptions.first(where: { $0.spellings.contains(parts[0]) }) else {
       throw Self.unknown("option", parts[0], in: command.allOptions.map { "--\($0.name)" })
     }
     guard option.value != nil else {

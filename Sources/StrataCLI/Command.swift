@@ -56,6 +56,20 @@ struct Option: Sendable {
 
   var usage: String { "--\(name)" + (value.map { " \($0)" } ?? "") }
 
+  /// The letter that may stand for the word, as people know it from other tools.
+  private var letter: String? {
+    switch name {
+    case "help": "-h"
+    case "output": "-o"
+    default: nil
+    }
+  }
+
+  /// `-o, --output FILE`.
+  var fullUsage: String { (letter.map { "\($0), " } ?? "") + usage }
+  /// The ways to write it: `--output`, `-o`.
+  var spellings: [String] { ["--\(name)"] + (letter.map { [$0] } ?? []) }
+
   static let help = Option(name: "help", summary: "Explain the command.")
   static let json = Option(name: "json", summary: "Print JSON.")
   static let classes = Option(
@@ -72,7 +86,7 @@ extension Command {
     if let operands = operands.usage { usage.append(operands) }
     usage += options.map { $0.isRequired ? $0.usage : "[\($0.usage)]" }
     var sections = ["\(summary)\n\nUsage: \(usage.joined(separator: " "))"]
-    sections.append("Options:\n" + Self.table(allOptions.map { ($0.usage, $0.summary) }))
+    sections.append("Options:\n" + Self.table(allOptions.map { ($0.fullUsage, $0.summary) }))
     if !details.isEmpty { sections.append(details) }
     return sections.joined(separator: "\n\n")
   }

@@ -1,13 +1,5 @@
 import Strata
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
-
 extension Command {
   /// The whole lab as one report.
   static let lab = Command(
@@ -15,14 +7,9 @@ extension Command {
     details:
       "The lab's four networks are taken unless some are named. The exit status is 1 if a check fails.",
     operands: .any("MODEL"),
-    options: [
-      Option(
-        name: "lang", value: "LANGUAGE",
-        summary: "Write in en (English) or zh (Chinese), by default that of LANG.")
-    ]
+    options: [.language]
   ) { arguments in
-    let chosen = try arguments.choice("lang", of: ReportLanguage.allCases.map(\.rawValue))
-    let language = chosen.flatMap(ReportLanguage.init(rawValue:)) ?? ReportLanguage(locale: locale)
+    let language = try arguments.language()
     let names = arguments.operands.isEmpty ? Specification.labNetworks : arguments.operands
     var entries: [ModelEntry] = []
     for name in names { entries.append(try ModelRegistry.entry(named: name)) }
@@ -39,13 +26,5 @@ extension Command {
     }
     try report.writeComparison()
     return report.ok ? .done : .no
-  }
-
-  /// The language's name in the environment, from the variables that override each other.
-  private static var locale: String {
-    for name in ["LC_ALL", "LC_MESSAGES", "LANG"] {
-      if let value = getenv(name), value.pointee != 0 { return String(cString: value) }
-    }
-    return ""
   }
 }

@@ -13,8 +13,8 @@ import Strata
 enum Main {
   /// The subcommands, in the order in which the help lists them.
   static let commands: [Command] = [
-    .env, .models, .show, .summary, .bench, .verify, .run, .lab, .initialise, .predict, .inspect, .convert,
-    .export, .parity,
+    .env, .models, .show, .summary, .bench, .verify, .run, .lab, .report, .draw, .initialise, .predict,
+    .inspect, .convert, .export, .parity,
   ]
 
   static func main() {

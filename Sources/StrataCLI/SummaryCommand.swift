@@ -5,6 +5,7 @@ extension Command {
   static let summary = Command(
     name: "summary", summary: "List the layers of a network with their shapes, parameters and costs.",
     details: """
+      MODEL is a name, a file with what PyTorch prints of a network, or - for that text on standard input.
       Nothing is computed and no weight allocated. Lines that hold others show their sums.
       Columns: \(SummaryColumn.allCases.map(\.rawValue).joined(separator: ", ")).
       Tools: \(CountingConvention.allCases.map(\.rawValue).joined(separator: ", ")), or `all` for their differences.
@@ -35,7 +36,14 @@ extension Command {
     if let optimizer = optimizer.flatMap(TrainingOptimizer.init(rawValue:)) { style.optimizer = optimizer }
 
     let subject = try arguments.subject(arguments.operands[0])
-    let summary = try subject.model.summary(input: try arguments.input(of: subject))
+    if let limitation = subject.limitation {
+      Output.complain("strata summary: \(subject.name): \(limitation)")
+      try Output.print(subject.model.parameterTable)
+      return .done
+    }
+    let input = try arguments.input(of: subject)
+    if arguments.has("symbolic") { return try printFormula(subject, input, asJSON: arguments.has(.json)) }
+    let summary = try subject.model.summary(input: input)
     if arguments.has(.json) {
       try Output.print(summary.json(named: subject.name, style))
     } else if arguments.has(.csv) {
@@ -47,6 +55,37 @@ extension Command {
     }
     return .done
   }
+}
+
+/// Prints a network's cost as a formula.
+private func printFormula(
+  _ subject: Subject, _ input: Shape, asJSON: Bool
+) throws(StrataError) -> ExitStatus {
+  guard let cost = try SymbolicCost(of: subject.model, input: input) else {
+    throw StrataError(
+      .argument, "\(subject.name): the cost is no sum of products of height and width, so there is no formula"
+    )
+  }
+  func json(_ polynomial: SymbolicCost.Polynomial) -> JSONValue {
+    [
+      "hw": .integer(polynomial.area), "h": .integer(polynomial.height), "w": .integer(polynomial.width),
+      "constant": .integer(polynomial.constant),
+    ]
+  }
+  if asJSON {
+    try Output.print([
+      "model": .string(subject.name),
+      "h": .string("H / \(cost.stride.height)"),
+      "w": .string("W / \(cost.stride.width)"),
+      "macs_per_image": json(cost.macs),
+      "activation_bytes_per_image": json(cost.activationBytes),
+      "smallest_image": cost.sizes.map { .integer($0.smallest) } ?? .null,
+      "largest_image": cost.sizes?.largest.map { .integer($0) } ?? .null,
+    ])
+  } else {
+    try Output.print(cost.text(named: subject.name, input: input))
+  }
+  return .done
 }
 
 extension Arguments {

@@ -92,6 +92,13 @@ public struct ModelSummary: Sendable {
   public let field: IntPair?
   /// How many pixels of the image lie between neighbours of that map.
   public let stride: IntPair?
+  /// Convolutions and linear layers on the longest way from the input to the output.
+  public let depth: Int
+  /// What parameters and multiply-accumulates are spent on.
+  public let spending: Spending
+  /// The multiply-accumulates with one ordinary convolution in place of each depthwise convolution and the 1×1
+  /// convolution behind it; nil where there is no such pair.
+  public let ordinaryMACs: Int?
   /// What training steps need besides weights: the forward results that gradients are computed from, and the most
   /// bytes of them and of gradients of results at one time.
   let training: TrainingMemory

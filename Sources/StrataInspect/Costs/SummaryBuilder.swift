@@ -18,6 +18,9 @@ extension ModelSummary {
     peakActivationBytes = inference.peakByteCount
     movedBytes = inference.movedByteCount
     training = TrainingMemory(trace)
+    depth = trace.graph.weightedDepth
+    spending = Spending(model, trace)
+    ordinaryMACs = trace.graph.ordinaryMACs
     let reach = builder.reachOfLastMap
     field = reach?.field
     stride = reach?.stride
@@ -220,14 +223,6 @@ extension ModelSummary.Row {
 }
 
 extension Module {
-  /// The parameters that the module has itself, not in modules inside it.
-  var ownParameters: [(name: String, parameter: Parameter)] {
-    namedParameters.filter { !$0.name.contains(".") }
-  }
-
-  /// The buffers that the module has itself.
-  var ownBuffers: [(name: String, buffer: StateBuffer)] { namedBuffers.filter { !$0.name.contains(".") } }
-
   /// The window of a convolution or pooling layer.
   fileprivate var window: IntPair? {
     switch self {

@@ -1,0 +1,168 @@
+import StrataCore
+
+extension ModelComparison {
+  /// What the numbers say, in sentences; one whose condition they do not meet is left out.
+  public var conclusions: [String] {
+    guard entries.count > 1 else { return separable + classifiers }
+    let few = entries.count <= 6
+    return [sizes, arithmetic].compactMap { $0 } + separable + (few ? classifiers + pointwise : [])
+      + [misleading, sameArithmetic, depth, intensity].compactMap { $0 } + (few ? activations : [])
+  }
+
+  private func most(_ figure: (ModelSummary) -> Int) -> Entry? {
+    entries.max { figure($0.summary) < figure($1.summary) }
+  }
+
+  private func least(_ figure: (ModelSummary) -> Int) -> Entry? {
+    entries.min { figure($0.summary) < figure($1.summary) }
+  }
+
+  /// `7.19×`.
+  private func times(_ a: Int, _ b: Int) -> String {
+    let ratio = Text.ratio(a, b)
+    return DecimalText.fixed(ratio, digits: ratio < 100 ? 2 : 0) + "×"
+  }
+
+  private var sizes: String? {
+    guard let most = most({ $0.parameters }), let least = least({ $0.parameters }),
+      most.summary.parameters > least.summary.parameters, least.summary.parameters > 0
+    else { return nil }
+    return """
+      \(most.name) has the most parameters, \(Text.grouped(most.summary.parameters)): \
+      \(times(most.summary.parameters, least.summary.parameters)) as many as \(least.name).
+      """
+  }
+
+  /// The least arithmetic against the others; of many networks, against the most.
+  private var arithmetic: String? {
+    guard let least = least({ $0.macs }), least.summary.macs > 0 else { return nil }
+    let others = entries.filter { $0.summary.macs > least.summary.macs }
+      .sorted { $0.summary.macs < $1.summary.macs }
+    let shown = others.count > 5 ? Array(others.suffix(1)) : others
+    guard !shown.isEmpty else { return nil }
+    let parts = shown.enumerated().map { index, entry in
+      "\(times(entry.summary.macs, least.summary.macs)) fewer \(index == 0 ? "MACs " : "")than \(entry.name)"
+    }
+    return "\(least.name) needs \(Text.list(parts))."
+  }
+
+  private var separable: [String] {
+    entries.prefix(entries.count > 6 ? 0 : entries.count).compactMap { entry in
+      guard let ordinary = entry.summary.ordinaryMACs, ordinary > entry.summary.macs else { return nil }
+      return """
+        With full convolutions in place of depthwise and 1×1 ones, \(entry.name) would need \
+        \(times(ordinary, entry.summary.macs)) more: \(Text.grouped(ordinary)) MACs.
+        """
+    }
+  }
+
+  /// Where fully connected layers hold most parameters, or next to none.
+  private var classifiers: [String] {
+    entries.compactMap { entry in
+      let (parameters, macs) = (entry.summary.parameters, entry.summary.macs)
+      guard parameters > 0, macs > 0, let held = entry.summary.spending.parameters[.linear] else {
+        return nil
+      }
+      let done = entry.summary.spending.macs[.linear] ?? 0
+      guard 2 * held > parameters || 100 * done < macs else { return nil }
+      return """
+        \(entry.name) keeps \(Text.percent(held, of: parameters)) of its parameters in fully connected layers, \
+        which do \(DecimalText.fixed(100 * Text.ratio(done, macs), digits: 2))% of its MACs.
+        """
+    }
+  }
+
+  private var pointwise: [String] {
+    entries.compactMap { entry in
+      let (parameters, macs) = (entry.summary.parameters, entry.summary.macs)
+      guard let done = entry.summary.spending.macs[.convolution1x1], 2 * done > macs else { return nil }
+      let held = entry.summary.spending.parameters[.convolution1x1] ?? 0
+      return """
+        1×1 convolutions do \(Text.percent(done, of: macs)) of \(entry.name)'s MACs and hold \
+        \(Text.percent(held, of: parameters)) of its parameters.
+        """
+    }
+  }
+
+  /// The pair in which one has most more parameters and yet less arithmetic.
+  private var misleading: String? {
+    var best: (a: Entry, b: Entry, weight: Double)?
+    for a in entries {
+      for b in entries where a.summary.parameters > b.summary.parameters && a.summary.macs < b.summary.macs {
+        let weight =
+          Text.ratio(a.summary.parameters, b.summary.parameters) * Text.ratio(b.summary.macs, a.summary.macs)
+        if weight > best?.weight ?? 0 { best = (a, b, weight) }
+      }
+    }
+    guard let (a, b, _) = best else { return nil }
+    return """
+      Parameters do not tell the cost: \(a.name) has \(times(a.summary.parameters, b.summary.parameters)) the \
+      parameters of \(b.name) and needs \(times(b.summary.macs, a.summary.macs)) fewer MACs.
+      """
+  }
+
+  /// Two networks whose arithmetic is within a hundredth and whose parameters are not.
+  private var sameArithmetic: String? {
+    var best: (a: Entry, b: Entry, difference: Double)?
+    for (index, a) in entries.enumerated() {
+      for b in entries.dropFirst(index + 1) where min(a.summary.macs, b.summary.macs) > 0 {
+        let difference = abs(Text.ratio(a.summary.macs, b.summary.macs) - 1)
+        let sizes = Text.ratio(a.summary.parameters, max(1, b.summary.parameters))
+        guard difference > 0, difference < 0.01, sizes > 1.2 || sizes < 1 / 1.2 else { continue }
+        if difference < best?.difference ?? .infinity { best = (a, b, difference) }
+      }
+    }
+    guard let (a, b, difference) = best else { return nil }
+    let (more, less) = a.summary.parameters > b.summary.parameters ? (a, b) : (b, a)
+    return """
+      MACs do not tell the size: those of \(a.name) and \(b.name) differ by \
+      \(DecimalText.fixed(100 * difference, digits: 2))%, and \(more.name) has \
+      \(times(more.summary.parameters, less.summary.parameters)) the parameters.
+      """
+  }
+
+  /// The deepest, against the largest of those that are not as deep.
+  private var depth: String? {
+    guard let deepest = most({ $0.depth }) else { return nil }
+    let others = entries.filter { $0.summary.depth < deepest.summary.depth }
+    guard let other = others.max(by: { $0.summary.parameters < $1.summary.parameters }),
+      other.summary.parameters > deepest.summary.parameters, deepest.summary.parameters > 0
+    else { return nil }
+    return """
+      \(deepest.name) is the deepest with \(deepest.summary.depth) layers; \(other.name) has \
+      \(other.summary.depth) and yet \(times(other.summary.parameters, deepest.summary.parameters)) the parameters.
+      """
+  }
+
+  /// Who does most and least arithmetic for the bytes that move, where that differs much.
+  private var intensity: String? {
+    guard let most = entries.max(by: { $0.summary.arithmeticIntensity < $1.summary.arithmeticIntensity }),
+      let least = entries.min(by: { $0.summary.arithmeticIntensity < $1.summary.arithmeticIntensity }),
+      most.summary.arithmeticIntensity > 2 * least.summary.arithmeticIntensity
+    else { return nil }
+    func digits(_ entry: Entry) -> String { DecimalText.fixed(entry.summary.arithmeticIntensity, digits: 1) }
+    return """
+      For each byte that moves \(most.name) does \(digits(most)) operations and \(least.name) \(digits(least)): \
+      the former is bound by arithmetic sooner, the latter by memory.
+      """
+  }
+
+  private var activations: [String] {
+    entries.compactMap { entry in
+      let summary = entry.summary
+      guard summary.activationBytes > summary.weightBytes, summary.weightBytes > 0 else { return nil }
+      return """
+        \(entry.name)'s intermediate results take \(times(summary.activationBytes, summary.weightBytes)) the \
+        memory of its weights.
+        """
+    }
+  }
+}
+
+extension Text {
+  /// `a, b and c`.
+  package static func list(_ words: [String]) -> String {
+    guard words.count > 1, let last = words.last else { return words.first ?? "" }
+    return words.dropLast().joined(separator: ", ") + " and " + last
+  }
+}
