@@ -78,6 +78,7 @@ let rooms: [(name: String, kind: Kind, imports: [String])] = [
   ("DeployTests", .tests, ["Strata", "StrataTestSupport"]),
   ("EngineTests", .tests, ["Strata", "StrataTestSupport"]),
   ("NetworkTests", .tests, ["Strata", "StrataTestSupport"]),
+  ("LearningTests", .tests, ["Strata", "StrataTestSupport"]),
   ("CommandTests", .tests, ["Strata", "StrataTestSupport"]),
   ("InspectTests", .tests, ["Strata", "StrataTestSupport"]),
 ]

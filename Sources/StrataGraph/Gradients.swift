@@ -10,7 +10,15 @@ import StrataCore
 ///   - targets: Parameters' tensors, inputs or intermediate results.
 ///   - seed: The gradient of the loss itself where it is not 1; then the loss may have any shape.
 public func gradients(of loss: Tensor, wrt targets: [Tensor], seed: Tensor? = nil) -> [Tensor] {
-  func failed(_ message: String) -> [Tensor] { targets.map { _ in .mistake(message) } }
+  zip(usedGradients(of: loss, wrt: targets, seed: seed), targets).map { gradient, target in
+    gradient ?? Tensor.zerosLike(target)
+  }
+}
+
+/// The gradients of a loss, nil for a tensor that it does not depend on (`torch.autograd.grad` with
+/// `allow_unused`). An optimiser leaves such a parameter as it is.
+public func usedGradients(of loss: Tensor, wrt targets: [Tensor], seed: Tensor? = nil) -> [Tensor?] {
+  func failed(_ message: String) -> [Tensor?] { targets.map { _ in .mistake(message) } }
   if let error = loss.error { return targets.map { _ in .invalid(error) } }
   guard loss.dtype.isFloatingPoint else {
     return failed("gradients need a floating-point loss, got \(loss.type)")
@@ -70,7 +78,7 @@ private struct History {
     }
   }
 
-  func gradients(seed: Tensor, _ targets: [Tensor]) -> [Tensor] {
+  func gradients(seed: Tensor, _ targets: [Tensor]) -> [Tensor?] {
     var adjoints = [Tensor?](repeating: nil, count: entries.count)
     if !entries.isEmpty { adjoints[entries.count - 1] = seed }
     for index in entries.indices.reversed() where entries[index].isActive {
@@ -88,7 +96,7 @@ private struct History {
     }
     return zip(targetEntries, targets).map { entry, target in
       if let entry, let gradient = adjoints[entry] { return gradient }
-      return entries.isEmpty && target.type == seed.type ? seed : Tensor.zerosLike(target)
+      return entries.isEmpty && target.type == seed.type ? seed : nil
     }
   }
 }

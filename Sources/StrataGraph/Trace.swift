@@ -21,10 +21,12 @@ public struct Trace: Sendable {
   private let targets: [Tensor]
   private let updates: [Tensor]
 
-  /// Cuts out the graph of `tensors`, which must be valid, and of the state updates that wait in it.
-  public init(of tensors: [Tensor]) {
+  /// Cuts out the graph of `tensors`, which must be valid, and of the state updates that wait in it and in that of
+  /// `companions`, which are no results themselves.
+  public init(of tensors: [Tensor], along companions: [Tensor] = []) {
     (graph, sources, updatedVariables, updates) = GraphArena.locked {
-      let (arena, ids) = Tensor.placed(tensors)
+      let (arena, allIDs) = Tensor.placed(tensors + companions)
+      let ids = Array(allIDs.prefix(tensors.count))
       let pending = arena.updates.compactMap { update in
         update.storage.map { (variable: update.variable, tensor: Tensor(storage: $0)) }
       }

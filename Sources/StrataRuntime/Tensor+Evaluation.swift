@@ -3,12 +3,16 @@ import StrataGraph
 import StrataPasses
 
 extension Tensor {
-  /// Computes several tensors in one run, with the state updates that wait in their graph.
-  public static func evaluate(_ tensors: [Tensor]) throws(StrataError) {
-    for tensor in tensors { if let error = tensor.error { throw error } }
+  /// Computes several tensors in one run, with the state updates that wait in their graph, and those of `variables`
+  /// wherever they wait.
+  public static func evaluate(
+    _ tensors: [Tensor], updating variables: [Variable] = []
+  ) throws(StrataError) {
+    let updates = variables.compactMap(\.pending)
+    for tensor in tensors + updates { if let error = tensor.error { throw error } }
     let waiting = tensors.filter { $0.knownValue == nil }
-    guard !waiting.isEmpty else { return }
-    let trace = Trace(of: waiting)
+    guard !waiting.isEmpty || !updates.isEmpty else { return }
+    let trace = Trace(of: waiting, along: updates)
     trace.finish(try Engine.run(trace))
   }
 
