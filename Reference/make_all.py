@@ -1,6 +1,7 @@
 """Writes every fixture anew: python Reference/make_all.py"""
 
 import families
+import gradients_make
 import make_feature_maps
 import make_formula
 import make_init_stats
@@ -12,7 +13,8 @@ import make_tensors
 from common import FIXTURES, VERSION
 
 STEPS = [make_formula, make_print, make_tensors, make_layers, make_tensorops,
-         make_feature_maps, make_init_stats, make_logits, families]
+         make_feature_maps, make_init_stats, make_logits, families,
+         gradients_make]
 
 
 def main():

@@ -22,6 +22,7 @@ enum TensorOperation {
     if let unary = unary[name] { return (unary(x), nil) }
     if let result = reduction(name, x, args) { return result }
     if let result = movement(name, inputs, args) { return (result, nil) }
+    if let result = trained(name, inputs, args) { return (result, nil) }
     throw StrataError(.argument, "there is no test for an operation called \(name)")
   }
 
@@ -51,6 +52,8 @@ enum TensorOperation {
   private static let unary: [String: @Sendable (Tensor) -> Tensor] = [
     "exp": { $0.exp() }, "log": { $0.log() }, "sqrt": { $0.sqrt() }, "abs": { $0.abs() },
     "tanh": { $0.tanh() }, "sigmoid": { $0.sigmoid() }, "erf": { $0.erf() }, "neg": { -$0 },
+    "rsqrt": { $0.rsqrt() }, "square": { $0.square() }, "sin": { $0.sin() }, "cos": { $0.cos() },
+    "sign": { $0.sign() }, "floor": { $0.floor() }, "ceil": { $0.ceil() }, "round": { $0.round() },
   ]
 
   private static func reduction(_ name: String, _ x: Tensor, _ args: Fixture) -> Outcome? {
@@ -61,6 +64,10 @@ enum TensorOperation {
     case "sum": return (x.sum(dims: dims, keepDim: keeps), nil)
     case "mean": return (x.mean(dims: dims, keepDim: keeps), nil)
     case "prod": return (x.prod(dims: dims, keepDim: keeps), nil)
+    case "amax": return (x.max(dims: dims, keepDim: keeps), nil)
+    case "amin": return (x.min(dims: dims, keepDim: keeps), nil)
+    case "var":
+      return (x.variance(dims: dims, unbiased: args.bool("unbiased"), keepDim: keeps), nil)
     case "max": return (x.max(dims: dims, keepDim: keeps), dim.map { x.argmax(dim: $0, keepDim: keeps) })
     case "min": return (x.min(dims: dims, keepDim: keeps), dim.map { x.argmin(dim: $0, keepDim: keeps) })
     case "argmax": return (x.argmax(dim: dim, keepDim: keeps), nil)
@@ -88,6 +95,32 @@ enum TensorOperation {
     case "clamp": return x.clamp(min: args["min"]?.number, max: args["max"]?.number)
     case "to": return x.to(args.dtype("dtype"))
     case "slice": return slice(x, args["slices"]?.array ?? [])
+    default: return nil
+    }
+  }
+
+  /// Operations of `gradients.json` alone.
+  private static func trained(_ name: String, _ inputs: [Tensor], _ args: Fixture) -> Tensor? {
+    let x = inputs[0]
+    let (weight, bias) = (inputs.dropFirst().first, inputs.dropFirst(2).first)
+    switch name {
+    case "where": return .where(x .> inputs[1], inputs[1], inputs[2])
+    case "index_select":
+      return x.indexSelect(dim: args.integer("dim"), Tensor(args.integers("indices")))
+    case "expand": return x.expand(args.integers("sizes"))
+    case "layer_norm": return x.layerNorm(weight: weight, bias: bias, epsilon: args.number("eps"))
+    case "batch_norm":
+      let (mean, variance) = x.batchMoments()
+      return x.batchNorm(mean: mean, variance: variance, weight: weight, bias: bias, epsilon: 1e-3)
+    case "batch_norm_eval":
+      let count = x.shape[1]
+      func line(_ low: Float, _ high: Float) -> Tensor {
+        Tensor((0..<count).map { low + (high - low) * Float($0) / Float(count - 1) })
+      }
+      return x.batchNorm(
+        mean: line(-1, 1), variance: line(0.5, 2), weight: weight, bias: bias, epsilon: 1e-3)
+    case "slice_twice":
+      return x[.all, .range(1, 4), .range(2, 7, step: 2)] * x[.all, .range(step: 2), .range(-3)].sum()
     default: return nil
     }
   }
