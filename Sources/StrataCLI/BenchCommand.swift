@@ -8,26 +8,35 @@ extension Command {
       Passes run in evaluation mode on random images of the usual size, after some that are not measured.
       A multiply-accumulate counts as two operations of a GFLOP.
       """,
-    operands: .one("MODEL"),
+    operands: .some("MODEL"),
     options: [
       Option(name: "batch", value: "B", summary: "Images in a pass (1)."),
       Option(name: "threads", value: "T", summary: "Threads to use (all cores that the process may run on)."),
       .json,
-    ]
+    ] + Option.network
   ) { arguments in
     let batch = try arguments.number("batch", in: 1...1_000_000) ?? 1
     if let threads = try arguments.number("threads", in: 1...1024) { Engine.threadCount = threads }
-    let entry = try ModelRegistry.entry(named: arguments.operands[0])
-    let model = try entry.make().eval()
-    let input = Shape([batch] + entry.imageShape)
-    let cost = try Complexity(of: model, input: input)
-    let image = HostTensor.normal(shape: input, key: RandomKey(seed: 0))
-    let result = try Benchmark(model, input: image, macs: cost.macs)
-    if arguments.has(.json) {
-      try Output.print(result.json(named: entry.name))
-    } else {
-      try Output.print(result.text(named: model.typeName))
+    var entries: [ModelEntry] = []
+    for word in arguments.operands { entries += try arguments.entries(word) }
+    let options = try arguments.modelOptions()
+    var documents: [JSONValue] = []
+    for (index, entry) in entries.enumerated() {
+      let model = try entry.make(options).eval()
+      let channels = options.inputChannels ?? entry.imageShape[0]
+      let input = Shape([batch, channels] + entry.imageShape.dropFirst())
+      let cost = try Complexity(of: model, input: input)
+      let image = HostTensor.normal(shape: input, key: RandomKey(seed: 0))
+      let result = try Benchmark(model, input: image, macs: cost.macs)
+      // The next network needs the memory that this one's plans hold.
+      Engine.clearCache()
+      if arguments.has(.json) {
+        documents.append(result.json(named: entry.name))
+      } else {
+        try Output.print((index > 0 ? "\n" : "") + result.text(named: model.typeName))
+      }
     }
+    if arguments.has(.json) { try Output.print(.documents(documents)) }
     return .done
   }
 }

@@ -10,28 +10,26 @@ extension Command {
       """,
     operands: .some("MODEL"),
     options: [
-      .input, .classes,
+      .input,
       Option(
         name: "sort", value: "KEY",
         summary: "Order by \(ModelComparison.Order.allCases.map(\.rawValue).joined(separator: ", "))."),
       Option(
         name: "optimizer", value: "NAME",
         summary: "The optimiser whose training step is predicted (sgd-momentum)."),
-      .json, .csv,
-      Option(name: "markdown", summary: "Print Markdown."),
-    ]
+      .json, .csv, .markdown,
+    ] + Option.network
   ) { arguments in
     let order = try arguments.choice("sort", of: ModelComparison.Order.allCases.map(\.rawValue))
     let optimizer = try arguments.choice("optimizer", of: TrainingOptimizer.allCases.map(\.rawValue))
     let options = try arguments.modelOptions()
-    let subjects = try arguments.subjects()
     let input = try arguments.givenInput()
     var comparison: ModelComparison
-    if let entries = subjects.registered {
+    if let entries = try arguments.registered() {
       comparison = try ModelComparison(entries, options: options, input: input)
     } else {
       var entries: [ModelComparison.Entry] = []
-      for subject in subjects.all {
+      for subject in try arguments.subjects() {
         try subject.requireFlow()
         let summary = try subject.model.summary(input: try arguments.input(of: subject))
         entries.append(ModelComparison.Entry(name: subject.name, summary: summary))
@@ -52,7 +50,7 @@ extension Command {
     if arguments.has(.json) {
       try Output.print(comparison.json(twins))
     } else {
-      let body = arguments.has("markdown") ? comparison.markdown : comparison.text
+      let body = arguments.has(.markdown) ? comparison.markdown : comparison.text
       try Output.print(body + (twins.isEmpty ? "" : "\n" + twins.map { "- \($0)" }.joined(separator: "\n")))
     }
     return .done

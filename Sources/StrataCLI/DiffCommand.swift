@@ -11,14 +11,14 @@ extension Command {
       """,
     operands: .some("A B"),
     options: [
-      .input, .classes, Option(name: "full", summary: "Repeat blocks that differ alike."), .json,
-    ]
+      .input, Option(name: "full", summary: "Repeat blocks that differ alike."), .json,
+    ] + Option.network
   ) { arguments in
     guard arguments.operands.count == 2 else {
       throw StrataError(.argument, "compares two, got \(arguments.operands.count)")
     }
     let (a, b) = (arguments.operands[0], arguments.operands[1])
-    if arguments.isWeights(a) || arguments.isWeights(b) {
+    if Weights.isWeightsFile(a) || Weights.isWeightsFile(b) {
       let difference = WeightsDiff(try arguments.weightEntries(a), try arguments.weightEntries(b))
       try Output.print(arguments.has(.json) ? difference.json.serialized(indented: true) : difference.text)
       return difference.isEmpty ? .done : .no
@@ -39,15 +39,9 @@ extension Command {
 }
 
 extension Arguments {
-  /// Whether an operand names a file of weights.
-  fileprivate func isWeights(_ word: String) -> Bool {
-    let endings = [".safetensors", ".pth", ".pt", ".bin", ".npz", ".ckpt", ".safetensors.index.json"]
-    return endings.contains { word.hasSuffix($0) }
-  }
-
   /// The names and shapes in a file, or of what a network saves.
   fileprivate func weightEntries(_ word: String) throws(StrataError) -> [WeightsDiff.Entry] {
-    guard isWeights(word) else { return WeightsDiff.entries(of: try subject(word).model) }
+    guard Weights.isWeightsFile(word) else { return WeightsDiff.entries(of: try subject(word).model) }
     return try Weights.read(word).map {
       WeightsDiff.Entry(
         name: $0.name, shape: $0.tensor.shape, isOptional: $0.name.hasSuffix("num_batches_tracked"))

@@ -7,7 +7,7 @@ extension Command {
     summary: "Unfold the figures of a layer into formulas, numbers and where they come from.",
     details: "LAYER is a path as in `strata show`: features.0, layer1.0.conv1; `.` is the network itself.",
     operands: .some("MODEL LAYER"),
-    options: [.input, .classes, .json]
+    options: [.input, .json] + Option.network
   ) { arguments in
     guard arguments.operands.count == 2 else {
       throw StrataError(.argument, "takes a network and a layer, got \(arguments.operands.count) words")

@@ -12,7 +12,7 @@ extension Command {
     let language = try arguments.language()
     let names = arguments.operands.isEmpty ? Specification.labNetworks : arguments.operands
     var entries: [ModelEntry] = []
-    for name in names { entries.append(try ModelRegistry.entry(named: name)) }
+    for name in names { entries += try arguments.entries(name) }
 
     manualSeed(0)
     var report = LabReport(language) { text throws(StrataError) in try Output.print(text) }

@@ -13,8 +13,9 @@ import Strata
 enum Main {
   /// The subcommands, in the order in which the help lists them.
   static let commands: [Command] = [
-    .env, .models, .show, .summary, .bench, .verify, .run, .lab, .report, .draw, .initialise, .predict,
-    .inspect, .convert, .export, .parity,
+    .env, .models, .show, .summary, .compare, .diff, .explain, .report, .draw, .bench, .profile, .verify,
+    .run,
+    .lab, .data, .initialise, .predict, .inspect, .convert, .export, .parity,
   ]
 
   static func main() {

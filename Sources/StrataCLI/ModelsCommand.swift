@@ -3,9 +3,13 @@ import Strata
 extension Command {
   /// Lists the networks.
   static let models = Command(
-    name: "models", summary: "List the networks that can be built.", options: [.json]
+    name: "models", summary: "List the networks that can be built.",
+    details: "PATTERN may hold `*` for any text, as in 'resnet*'.",
+    operands: .any("PATTERN"), options: [.json]
   ) { arguments in
-    let entries = ModelRegistry.entries
+    var entries: [ModelEntry] = []
+    for word in arguments.operands { entries += try arguments.entries(word) }
+    if arguments.operands.isEmpty { entries = ModelRegistry.entries }
     if arguments.has(.json) {
       try Output.print(
         .array(

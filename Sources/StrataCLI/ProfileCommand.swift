@@ -10,35 +10,49 @@ extension Command {
       take, by what a matrix product, a convolution and a copy reach on this machine. The trace is read by
       chrome://tracing and ui.perfetto.dev.
       """,
-    operands: .one("MODEL"),
+    operands: .some("MODEL"),
     options: [
       Option(name: "batch", value: "N", summary: "Images in a run (1)."),
       Option(name: "runs", value: "R", summary: "Runs to measure (15)."),
       Option(name: "threads", value: "T", summary: "Threads to use (all cores that the process may run on)."),
       Option(name: "top", value: "K", summary: "Show the slowest layers alone."),
-      .input, .classes,
+      .input,
       Option(name: "trace", value: "FILE.json", summary: "Write the steps of a run for a trace viewer."),
       .json,
-    ]
+    ] + Option.network
   ) { arguments in
-    let subject = try arguments.subject(arguments.operands[0])
-    try subject.requireFlow()
     let batch = try arguments.number("batch", in: 1...1_000_000)
     let runs = try arguments.number("runs", in: 1...10_000) ?? 15
+    let slowest = try arguments.number("top", in: 1...100_000)
     if let threads = try arguments.number("threads", in: 1...1024) { Engine.threadCount = threads }
-    var input = try arguments.input(of: subject)
-    if let batch { input = Shape([batch] + input.dropFirst()) }
-    // What does not fit is said before anything is measured.
-    _ = try Complexity(of: subject.model.eval(), input: input)
-    let profile = try ModelProfile(subject.model, input: input, runs: runs, ceilings: try .measure())
-    if let path = arguments.value("trace") {
-      try FileSystem.write(Array(profile.trace.serialized(indented: false).utf8), to: path)
+    let subjects = try arguments.subjects()
+    let tracePath = arguments.value("trace")
+    guard subjects.count == 1 || tracePath == nil else {
+      throw StrataError(.argument, "--trace takes the steps of one network, got \(subjects.count)")
     }
-    if arguments.has(.json) {
-      try Output.print(profile.json(named: subject.name))
-    } else {
-      try Output.print(profile.text(slowest: try arguments.number("top", in: 1...100_000)))
+    var inputs: [Shape] = []
+    for subject in subjects {
+      var input = try arguments.input(of: subject)
+      if let batch { input = Shape([batch] + input.dropFirst()) }
+      // What does not fit is said before anything is measured.
+      _ = try subject.summary(input: input)
+      inputs.append(input)
     }
+    let ceilings = try MachineCeilings.measure()
+    var documents: [JSONValue] = []
+    for (index, (subject, input)) in zip(subjects, inputs).enumerated() {
+      let profile = try ModelProfile(subject.model, input: input, runs: runs, ceilings: ceilings)
+      // The next network needs the memory that this one's plans hold.
+      Engine.clearCache()
+      if let tracePath {
+        try FileSystem.write(Array(profile.trace.serialized(indented: false).utf8), to: tracePath)
+      }
+      documents.append(profile.json(named: subject.name))
+      if arguments.has(.json) { continue }
+      let heading = subjects.count > 1 ? "\(index > 0 ? "\n" : "")\(subject.name)\n\n" : ""
+      try Output.print(heading + profile.text(slowest: slowest))
+    }
+    if arguments.has(.json) { try Output.print(.documents(documents)) }
     return .done
   }
 }

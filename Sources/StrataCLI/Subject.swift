@@ -16,6 +16,16 @@ struct Subject {
     if let limitation { throw StrataError(.argument, "\(name): \(limitation)") }
   }
 
+  /// What the network consists of and costs; what is wrong names the network.
+  func summary(input: Shape) throws(StrataError) -> ModelSummary {
+    try requireFlow()
+    do throws(StrataError) {
+      return try model.summary(input: input)
+    } catch {
+      throw StrataError(error.kind, "\(name): \(error.message)")
+    }
+  }
+
   /// The network of an entry.
   init(_ entry: ModelEntry, _ options: ModelOptions) throws(StrataError) {
     name = entry.name
@@ -43,45 +53,58 @@ extension Arguments {
   /// The network that an operand stands for: one of the registry, a file with what PyTorch prints, or `-` for that
   /// text on standard input.
   func subject(_ word: String) throws(StrataError) -> Subject {
-    if word == "-" { return try Subject(printed: try standardInput(), name: "standard input") }
+    if word == "-" { return try printed(try standardInput(), "standard input") }
     do throws(StrataError) {
-      return try Subject(try ModelRegistry.entry(named: word), try modelOptions())
+      return try Subject(try entry(word), try modelOptions())
     } catch {
       // A name that is no network's may be a file's; what looks like neither is taken for a network's.
+      guard (try? ModelRegistry.resolve(word)) == nil, !word.contains("*") else { throw error }
+      if Weights.isWeightsFile(word) {
+        throw StrataError(
+          .argument,
+          "\(word) holds weights, which do not tell how layers are connected: `strata inspect` lists them")
+      }
       guard let bytes = try? FileSystem.read(word) else {
         guard word.contains("/") || word.hasSuffix(".txt") else { throw error }
         throw StrataError(.file, "\(word) cannot be read")
       }
-      return try Subject(printed: String(decoding: bytes, as: UTF8.self), name: word)
+      return try printed(String(decoding: bytes, as: UTF8.self), word)
     }
   }
 
-  /// The networks that all operands stand for. Where all are of the registry, their entries; else all of them.
-  func subjects() throws(StrataError) -> (registered: [ModelEntry]?, all: [Subject]) {
-    var entries: [ModelEntry] = []
-    var isRegistered = true
-    for word in operands {
-      if word == "all" {
-        entries += ModelRegistry.entries
-      } else if let found = try? ModelRegistry.resolve(word) {
-        entries += found
-      } else if word.contains("*") {
-        entries += try ModelRegistry.resolve(word)
-      } else {
-        isRegistered = false
-      }
+  private func printed(_ text: String, _ name: String) throws(StrataError) -> Subject {
+    guard try modelOptions() == ModelOptions() else {
+      throw StrataError(.argument, "\(name): a printed network is as it is, and takes no options")
     }
-    if isRegistered { return (entries, []) }
+    return try Subject(printed: text, name: name)
+  }
+
+  /// The networks that an operand stands for: those that fit a pattern, `all`, or one.
+  func subjects(_ word: String) throws(StrataError) -> [Subject] {
+    guard word == "all" || word.contains("*") else { return [try subject(word)] }
+    let options = try modelOptions()
     var subjects: [Subject] = []
+    for entry in try entries(word) { subjects.append(try Subject(entry, options)) }
+    return subjects
+  }
+
+  /// The networks that all operands stand for.
+  func subjects() throws(StrataError) -> [Subject] {
+    var subjects: [Subject] = []
+    for word in operands { subjects += try self.subjects(word) }
+    return subjects
+  }
+
+  /// The entries of all operands where all of them are of the registry, which can then be made side by side.
+  func registered() throws(StrataError) -> [ModelEntry]? {
+    var entries: [ModelEntry] = []
     for word in operands {
-      guard word == "all" || word.contains("*") else {
-        subjects.append(try subject(word))
-        continue
+      guard word == "all" || word.contains("*") || (try? ModelRegistry.resolve(word)) != nil else {
+        return nil
       }
-      let found = word == "all" ? ModelRegistry.entries : try ModelRegistry.resolve(word)
-      for entry in found { subjects.append(try Subject(entry, try modelOptions())) }
+      entries += try self.entries(word)
     }
-    return (nil, subjects)
+    return entries
   }
 
   /// What stands on standard input.
@@ -114,9 +137,23 @@ extension Option {
   static let input = Option(
     name: "input", value: "N,C,H,W", summary: "The shape of the input (one image of the network's own size).")
   static let csv = Option(name: "csv", summary: "Print comma-separated values.")
+  static let markdown = Option(name: "markdown", summary: "Print Markdown.")
+}
+
+extension Weights {
+  /// Whether a word names a file of weights.
+  static func isWeightsFile(_ word: String) -> Bool {
+    [".safetensors", ".safetensors.index.json", ".pth", ".pt", ".bin", ".ckpt", ".npz"]
+      .contains { word.hasSuffix($0) }
+  }
 }
 
 extension JSONValue {
+  /// A document for each network, or the one alone.
+  static func documents(_ documents: [JSONValue]) -> JSONValue {
+    documents.count == 1 ? documents[0] : .array(documents)
+  }
+
   /// A shape as an array.
   static func shape(_ shape: Shape) -> JSONValue { .array(shape.map { .integer($0) }) }
   /// A height and a width as an array, or null.

@@ -5,15 +5,16 @@ extension Command {
   static let summary = Command(
     name: "summary", summary: "List the layers of a network with their shapes, parameters and costs.",
     details: """
-      MODEL is a name, a file with what PyTorch prints of a network, or - for that text on standard input.
+      MODEL is a name, a pattern such as 'vgg*', a file with what PyTorch prints of a network, or - for that text on
+      standard input.
       Nothing is computed and no weight allocated. Lines that hold others show their sums.
       Columns: \(SummaryColumn.allCases.map(\.rawValue).joined(separator: ", ")).
       Tools: \(CountingConvention.allCases.map(\.rawValue).joined(separator: ", ")), or `all` for their differences.
       Optimisers: \(TrainingOptimizer.allCases.map(\.rawValue).joined(separator: ", ")).
       """,
-    operands: .one("MODEL"),
+    operands: .some("MODEL"),
     options: [
-      .input, .classes,
+      .input,
       Option(name: "depth", value: "N", summary: "Show modules down to this depth."),
       Option(name: "columns", value: "A,B", summary: "The columns to show."),
       Option(name: "sort", value: "COLUMN", summary: "List layers in falling order of a column."),
@@ -22,8 +23,8 @@ extension Command {
         name: "optimizer", value: "NAME",
         summary: "The optimiser whose training step is predicted (sgd-momentum)."),
       Option(name: "symbolic", summary: "Give the cost as a formula in batch, height and width."),
-      .json, .csv,
-    ]
+      .json, .csv, .markdown,
+    ] + Option.network
   ) { arguments in
     let convention = try arguments.choice(
       "convention", of: CountingConvention.allCases.map(\.rawValue) + ["all"])
@@ -35,57 +36,71 @@ extension Command {
     let optimizer = try arguments.choice("optimizer", of: TrainingOptimizer.allCases.map(\.rawValue))
     if let optimizer = optimizer.flatMap(TrainingOptimizer.init(rawValue:)) { style.optimizer = optimizer }
 
-    let subject = try arguments.subject(arguments.operands[0])
-    if let limitation = subject.limitation {
-      Output.complain("strata summary: \(subject.name): \(limitation)")
-      try Output.print(subject.model.parameterTable)
-      return .done
+    let subjects = try arguments.subjects()
+    if arguments.has("symbolic") { return try printFormulas(subjects, arguments) }
+    var summaries: [(name: String, summary: ModelSummary)] = []
+    for (index, subject) in subjects.enumerated() {
+      if let limitation = subject.limitation {
+        Output.complain("strata summary: \(subject.name): \(limitation)")
+        try Output.print(subject.model.parameterTable)
+        continue
+      }
+      let summary = try subject.summary(input: try arguments.input(of: subject))
+      summaries.append((subject.name, summary))
+      if arguments.has(.json) || arguments.has(.csv) { continue }
+      var text = convention == "all" ? summary.reconciliation : summary.text(style)
+      if arguments.has(.markdown), convention != "all" { text = summary.markdown(style) }
+      let mark = arguments.has(.markdown) ? "## " : ""
+      let heading = subjects.count > 1 ? "\(index > 0 ? "\n" : "")\(mark)\(subject.name)\n\n" : ""
+      try Output.print(heading + text)
     }
-    let input = try arguments.input(of: subject)
-    if arguments.has("symbolic") { return try printFormula(subject, input, asJSON: arguments.has(.json)) }
-    let summary = try subject.model.summary(input: input)
+    guard !summaries.isEmpty else { return .done }
     if arguments.has(.json) {
-      try Output.print(summary.json(named: subject.name, style))
+      try Output.print(.documents(summaries.map { $0.summary.json(named: $0.name, style) }))
     } else if arguments.has(.csv) {
-      try Output.print(summary.csv(style))
-    } else if convention == "all" {
-      try Output.print(summary.reconciliation)
-    } else {
-      try Output.print(summary.text(style))
+      try Output.print(ModelSummary.csv(summaries, style))
     }
     return .done
   }
 }
 
-/// Prints a network's cost as a formula.
-private func printFormula(
-  _ subject: Subject, _ input: Shape, asJSON: Bool
-) throws(StrataError) -> ExitStatus {
-  guard let cost = try SymbolicCost(of: subject.model, input: input) else {
-    throw StrataError(
-      .argument, "\(subject.name): the cost is no sum of products of height and width, so there is no formula"
-    )
+/// Prints networks' costs as formulas.
+private func printFormulas(_ subjects: [Subject], _ arguments: Arguments) throws(StrataError) -> ExitStatus {
+  var documents: [JSONValue] = []
+  for (index, subject) in subjects.enumerated() {
+    try subject.requireFlow()
+    let input = try arguments.input(of: subject)
+    guard let cost = try SymbolicCost(of: subject.model, input: input) else {
+      throw StrataError(
+        .argument,
+        "\(subject.name): the cost is no sum of products of height and width, so there is no formula")
+    }
+    documents.append(cost.json(named: subject.name))
+    if arguments.has(.json) { continue }
+    try Output.print((index > 0 ? "\n" : "") + cost.text(named: subject.name, input: input))
   }
-  func json(_ polynomial: SymbolicCost.Polynomial) -> JSONValue {
-    [
-      "hw": .integer(polynomial.area), "h": .integer(polynomial.height), "w": .integer(polynomial.width),
-      "constant": .integer(polynomial.constant),
+  if arguments.has(.json) { try Output.print(.documents(documents)) }
+  return .done
+}
+
+extension SymbolicCost {
+  fileprivate func json(named name: String) -> JSONValue {
+    func json(_ polynomial: Polynomial) -> JSONValue {
+      [
+        "hw": .integer(polynomial.area), "h": .integer(polynomial.height), "w": .integer(polynomial.width),
+        "constant": .integer(polynomial.constant),
+      ]
+    }
+    return [
+      "model": .string(name),
+      "h": .string("H / \(stride.height)"),
+      "w": .string("W / \(stride.width)"),
+      "macs_per_image": json(macs),
+      "activation_bytes_per_image": json(activationBytes),
+      "smallest_image": sizes.map { .integer($0.smallest) } ?? .null,
+      "largest_image": sizes?.largest.map { .integer($0) } ?? .null,
     ]
   }
-  if asJSON {
-    try Output.print([
-      "model": .string(subject.name),
-      "h": .string("H / \(cost.stride.height)"),
-      "w": .string("W / \(cost.stride.width)"),
-      "macs_per_image": json(cost.macs),
-      "activation_bytes_per_image": json(cost.activationBytes),
-      "smallest_image": cost.sizes.map { .integer($0.smallest) } ?? .null,
-      "largest_image": cost.sizes?.largest.map { .integer($0) } ?? .null,
-    ])
-  } else {
-    try Output.print(cost.text(named: subject.name, input: input))
-  }
-  return .done
 }
 
 extension Arguments {

@@ -22,14 +22,14 @@ extension Command {
     let options = try arguments.modelOptions()
     let classes = try arguments.classes() ?? 1000
     let names = arguments.operands.contains("all") ? Specification.labNetworks : arguments.operands
-    for name in names { _ = try ModelRegistry.entry(named: name) }
+    var entries: [ModelEntry] = []
+    for name in names { entries += try arguments.entries(name) }
 
     var results: [(name: String, verification: Verification)] = []
-    for name in names {
+    for entry in entries {
       manualSeed(UInt64(seed))
-      let entry = try ModelRegistry.entry(named: name)
       guard let specification = Specification.named(entry.name, classes: classes) else {
-        throw StrataError(.argument, "there is no specification of \(name) to verify it against")
+        throw StrataError(.argument, "there is no specification of \(entry.name) to verify it against")
       }
       let result = try Verification(
         entry.make(options), against: specification, input: Shape(sizes), seed: UInt64(seed))

@@ -62,6 +62,18 @@ package enum Text {
     }.joined(separator: "\n")
   }
 
+  /// Rows as a table of Markdown; the first row holds the titles, all columns but the first are aligned right.
+  package static func markdown(_ rows: [[String]]) -> String {
+    let columns = rows.map(\.count).max() ?? 0
+    var lines = rows.map { row in
+      // A bar would end the cell.
+      "| " + row.map { $0.replacing("|", with: "\\|") }.joined(separator: " | ") + " |"
+    }
+    let rule = (0..<columns).map { $0 == 0 ? "---" : "---:" }
+    lines.insert("| " + rule.joined(separator: " | ") + " |", at: min(1, lines.count))
+    return lines.joined(separator: "\n")
+  }
+
   /// Labels and values in two columns, both aligned left.
   package static func pairs(_ rows: [(label: String, value: String)], indent: String = "") -> String {
     let labels = rows.map { width($0.label) }.max() ?? 0

@@ -119,7 +119,7 @@ package struct TracedNetwork {
 
   /// How many times more multiply-accumulates the whole network would need with an ordinary convolution in place
   /// of each depthwise convolution and the 1×1 convolution behind it; nil where there is no such pair.
-  var separableSaving: Double? { graph.ordinaryMACs.map { Double($0) / Double(macs) } }
+  var separableSaving: Double? { graph.ordinaryMACs(graph.macs).map { Double($0) / Double(macs) } }
 }
 
 extension Node {

@@ -24,7 +24,7 @@ import Testing
       Mistake("env now", "strata env: takes no argument, got now"),
       Mistake("env --json=yes", "strata env: --json takes no value"),
       Mistake("show", "strata show: needs MODEL: see strata show --help"),
-      Mistake("show vgg16 alexnet", "strata show: takes one MODEL, got 2"),
+      Mistake("inspect a b", "strata inspect: takes one FILE, got 2"),
       Mistake("show vgg16 --clases 5", "strata show: unknown option --clases: did you mean --classes?"),
       Mistake("show vgg16 -c", "strata show: unknown option -c"),
       Mistake("show vgg16 --classes", "strata show: --classes N needs a value"),

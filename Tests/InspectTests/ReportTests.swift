@@ -42,6 +42,15 @@ import Testing
     #expect(page.components(separatedBy: "<circle ").count - 1 == 2 * labNetworks.count)
   }
 
+  @Test("the page draws conclusions in its language") func conclusions() throws {
+    #expect(
+      try page(labNetworks).contains("<li>mobilenet_v1 needs 2.00× fewer MACs than alexnet, 7.19× fewer"))
+    let chinese = try page(labNetworks, .chinese)
+    #expect(chinese.contains("<li>vgg16 的参数最多，共 138,357,544 个，是 mobilenet_v1 的 32.69 倍。"))
+    #expect(chinese.contains("mobilenet_v1 的乘加运算将是现在的 8.56 倍"))
+    #expect(!(try page(["resnet18"]).contains("Conclusions")))
+  }
+
   @Test("layers are added up by block where there are very many") func bars() throws {
     let small = try page(["alexnet"])
     #expect(small.contains("Cost by layer") && small.contains("features.<wbr>0 <em>Conv2d</em>"))

@@ -2,7 +2,22 @@ import StrataCore
 
 extension ModelComparison {
   /// What the numbers say, in sentences; one whose condition they do not meet is left out.
-  public var conclusions: [String] {
+  public var conclusions: [String] { conclusions(in: .english) }
+
+  /// What the numbers say, in the sentences of a language.
+  public func conclusions(in language: ReportLanguage) -> [String] {
+    Conclusions(entries: entries, words: .of(language)).all
+  }
+}
+
+/// Finds what there is to say about networks.
+private struct Conclusions {
+  typealias Entry = ModelComparison.Entry
+
+  let entries: [Entry]
+  let words: ConclusionWords
+
+  var all: [String] {
     guard entries.count > 1 else { return separable + classifiers }
     let few = entries.count <= 6
     return [sizes, arithmetic].compactMap { $0 } + separable + (few ? classifiers + pointwise : [])
@@ -20,17 +35,16 @@ extension ModelComparison {
   /// `7.19×`.
   private func times(_ a: Int, _ b: Int) -> String {
     let ratio = Text.ratio(a, b)
-    return DecimalText.fixed(ratio, digits: ratio < 100 ? 2 : 0) + "×"
+    return DecimalText.fixed(ratio, digits: ratio < 100 ? 2 : 0) + words.timesSign
   }
 
   private var sizes: String? {
     guard let most = most({ $0.parameters }), let least = least({ $0.parameters }),
       most.summary.parameters > least.summary.parameters, least.summary.parameters > 0
     else { return nil }
-    return """
-      \(most.name) has the most parameters, \(Text.grouped(most.summary.parameters)): \
-      \(times(most.summary.parameters, least.summary.parameters)) as many as \(least.name).
-      """
+    return words.sizes(
+      most.name, Text.grouped(most.summary.parameters),
+      times(most.summary.parameters, least.summary.parameters), least.name)
   }
 
   /// The least arithmetic against the others; of many networks, against the most.
@@ -41,18 +55,15 @@ extension ModelComparison {
     let shown = others.count > 5 ? Array(others.suffix(1)) : others
     guard !shown.isEmpty else { return nil }
     let parts = shown.enumerated().map { index, entry in
-      "\(times(entry.summary.macs, least.summary.macs)) fewer \(index == 0 ? "MACs " : "")than \(entry.name)"
+      words.fewer(times(entry.summary.macs, least.summary.macs), entry.name, index == 0)
     }
-    return "\(least.name) needs \(Text.list(parts))."
+    return words.needs(least.name, words.list(parts))
   }
 
   private var separable: [String] {
     entries.prefix(entries.count > 6 ? 0 : entries.count).compactMap { entry in
       guard let ordinary = entry.summary.ordinaryMACs, ordinary > entry.summary.macs else { return nil }
-      return """
-        With full convolutions in place of depthwise and 1×1 ones, \(entry.name) would need \
-        \(times(ordinary, entry.summary.macs)) more: \(Text.grouped(ordinary)) MACs.
-        """
+      return words.separable(entry.name, times(ordinary, entry.summary.macs), Text.grouped(ordinary))
     }
   }
 
@@ -65,10 +76,9 @@ extension ModelComparison {
       }
       let done = entry.summary.spending.macs[.linear] ?? 0
       guard 2 * held > parameters || 100 * done < macs else { return nil }
-      return """
-        \(entry.name) keeps \(Text.percent(held, of: parameters)) of its parameters in fully connected layers, \
-        which do \(DecimalText.fixed(100 * Text.ratio(done, macs), digits: 2))% of its MACs.
-        """
+      return words.classifier(
+        entry.name, Text.percent(held, of: parameters),
+        DecimalText.fixed(100 * Text.ratio(done, macs), digits: 2) + "%")
     }
   }
 
@@ -77,10 +87,7 @@ extension ModelComparison {
       let (parameters, macs) = (entry.summary.parameters, entry.summary.macs)
       guard let done = entry.summary.spending.macs[.convolution1x1], 2 * done > macs else { return nil }
       let held = entry.summary.spending.parameters[.convolution1x1] ?? 0
-      return """
-        1×1 convolutions do \(Text.percent(done, of: macs)) of \(entry.name)'s MACs and hold \
-        \(Text.percent(held, of: parameters)) of its parameters.
-        """
+      return words.pointwise(entry.name, Text.percent(done, of: macs), Text.percent(held, of: parameters))
     }
   }
 
@@ -95,10 +102,9 @@ extension ModelComparison {
       }
     }
     guard let (a, b, _) = best else { return nil }
-    return """
-      Parameters do not tell the cost: \(a.name) has \(times(a.summary.parameters, b.summary.parameters)) the \
-      parameters of \(b.name) and needs \(times(b.summary.macs, a.summary.macs)) fewer MACs.
-      """
+    return words.misleading(
+      a.name, times(a.summary.parameters, b.summary.parameters), b.name,
+      times(b.summary.macs, a.summary.macs))
   }
 
   /// Two networks whose arithmetic is within a hundredth and whose parameters are not.
@@ -114,11 +120,9 @@ extension ModelComparison {
     }
     guard let (a, b, difference) = best else { return nil }
     let (more, less) = a.summary.parameters > b.summary.parameters ? (a, b) : (b, a)
-    return """
-      MACs do not tell the size: those of \(a.name) and \(b.name) differ by \
-      \(DecimalText.fixed(100 * difference, digits: 2))%, and \(more.name) has \
-      \(times(more.summary.parameters, less.summary.parameters)) the parameters.
-      """
+    return words.sameArithmetic(
+      a.name, b.name, DecimalText.fixed(100 * difference, digits: 2) + "%", more.name,
+      times(more.summary.parameters, less.summary.parameters))
   }
 
   /// The deepest, against the largest of those that are not as deep.
@@ -128,10 +132,9 @@ extension ModelComparison {
     guard let other = others.max(by: { $0.summary.parameters < $1.summary.parameters }),
       other.summary.parameters > deepest.summary.parameters, deepest.summary.parameters > 0
     else { return nil }
-    return """
-      \(deepest.name) is the deepest with \(deepest.summary.depth) layers; \(other.name) has \
-      \(other.summary.depth) and yet \(times(other.summary.parameters, deepest.summary.parameters)) the parameters.
-      """
+    return words.depth(
+      deepest.name, "\(deepest.summary.depth)", other.name, "\(other.summary.depth)",
+      times(other.summary.parameters, deepest.summary.parameters))
   }
 
   /// Who does most and least arithmetic for the bytes that move, where that differs much.
@@ -141,20 +144,14 @@ extension ModelComparison {
       most.summary.arithmeticIntensity > 2 * least.summary.arithmeticIntensity
     else { return nil }
     func digits(_ entry: Entry) -> String { DecimalText.fixed(entry.summary.arithmeticIntensity, digits: 1) }
-    return """
-      For each byte that moves \(most.name) does \(digits(most)) operations and \(least.name) \(digits(least)): \
-      the former is bound by arithmetic sooner, the latter by memory.
-      """
+    return words.intensity(most.name, digits(most), least.name, digits(least))
   }
 
   private var activations: [String] {
     entries.compactMap { entry in
       let summary = entry.summary
       guard summary.activationBytes > summary.weightBytes, summary.weightBytes > 0 else { return nil }
-      return """
-        \(entry.name)'s intermediate results take \(times(summary.activationBytes, summary.weightBytes)) the \
-        memory of its weights.
-        """
+      return words.activations(entry.name, times(summary.activationBytes, summary.weightBytes))
     }
   }
 }

@@ -115,7 +115,7 @@ extension ModelComparison {
   }
 
   /// The main table, with its titles.
-  var rows: [[String]] {
+  package var rows: [[String]] {
     let titles = [
       "Model", "Layers", "Parameters", "", "MACs", "", "Weights", "Inference", "Training", "Field",
       "FLOP/byte",
@@ -173,14 +173,8 @@ extension ModelComparison {
 
   /// Tables and conclusions in Markdown.
   public var markdown: String {
-    func table(_ rows: [[String]]) -> String {
-      var lines = rows.map { "| " + $0.joined(separator: " | ") + " |" }
-      let rule = rows[0].indices.map { $0 == 0 ? "---" : "---:" }
-      lines.insert("| " + rule.joined(separator: " | ") + " |", at: 1)
-      return lines.joined(separator: "\n")
-    }
-    var parts = [table(rows), notes, table(spendingRows("Parameters in") { $0.parameters })]
-    parts.append(table(spendingRows("MACs in") { $0.macs }))
+    var parts = [Text.markdown(rows), notes, Text.markdown(spendingRows("Parameters in") { $0.parameters })]
+    parts.append(Text.markdown(spendingRows("MACs in") { $0.macs }))
     let sentences = conclusions
     if !sentences.isEmpty { parts.append(sentences.map { "- \($0)" }.joined(separator: "\n")) }
     return parts.joined(separator: "\n\n")

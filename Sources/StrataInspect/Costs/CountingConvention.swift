@@ -54,48 +54,62 @@ public enum CountingConvention: String, Sendable, Hashable, CaseIterable {
 
 /// A number of operations for each convention.
 public struct OperationCounts: Sendable, Hashable {
-  private var counts = [Int](repeating: 0, count: CountingConvention.allCases.count)
+  private var torchvision = 0
+  private var fvcore = 0
+  private var torchinfo = 0
+  private var thop = 0
+  private var flops = 0
 
   /// Creates counts of zero.
   public init() {}
 
   /// The number of a convention.
   public subscript(convention: CountingConvention) -> Int {
-    get { counts[convention.index] }
-    set { counts[convention.index] = newValue }
+    get {
+      switch convention {
+      case .torchvision: torchvision
+      case .fvcore: fvcore
+      case .torchinfo: torchinfo
+      case .thop: thop
+      case .flops: flops
+      }
+    }
+    set {
+      switch convention {
+      case .torchvision: torchvision = newValue
+      case .fvcore: fvcore = newValue
+      case .torchinfo: torchinfo = newValue
+      case .thop: thop = newValue
+      case .flops: flops = newValue
+      }
+    }
   }
 
   static func += (a: inout OperationCounts, b: OperationCounts) {
-    for index in a.counts.indices { a.counts[index] += b.counts[index] }
+    a.torchvision += b.torchvision
+    a.fvcore += b.fvcore
+    a.torchinfo += b.torchinfo
+    a.thop += b.thop
+    a.flops += b.flops
   }
 }
 
 extension CountingConvention {
-  fileprivate var index: Int {
-    switch self {
-    case .torchvision: 0
-    case .fvcore: 1
-    case .torchinfo: 2
-    case .thop: 3
-    case .flops: 4
-    }
-  }
-
-  /// What a node of a trace counts.
-  func parts(_ node: Node, in trace: NetworkTrace) -> [(part: Part, count: Int)] {
+  /// What a node of a trace counts; `macs` are its multiply-accumulates.
+  func parts(_ node: Node, macs: Int, in trace: NetworkTrace) -> [(part: Part, count: Int)] {
     let graph = trace.graph
     let elements = node.type.shape.elementCount
     switch node.op {
     case .conv2d(let settings, _):
-      return products(.convolution, trace.macs(node), bias: settings.hasBias ? elements : 0, node, trace)
+      return products(.convolution, macs, bias: settings.hasBias ? elements : 0, node, trace)
     case .linear(let hasBias, _):
-      guard self == .torchinfo else { return products(.linear, trace.macs(node), bias: 0, node, trace) }
+      guard self == .torchinfo else { return products(.linear, macs, bias: 0, node, trace) }
       // It multiplies by the size of the first axis alone, also where rows have more axes.
       let weights = graph[node.operands[1]].type.shape
       let samples = node.type.shape.rank > 1 ? node.type.shape[0] : 1
       return products(
         .linear, samples * weights.elementCount, bias: hasBias ? samples * weights[0] : 0, node, trace)
-    case .matmul: return self == .torchinfo ? [] : products(.matmul, trace.macs(node), bias: 0, node, trace)
+    case .matmul: return self == .torchinfo ? [] : products(.matmul, macs, bias: 0, node, trace)
     case .batchNorm(_, let isAffine):
       return normalisation(.batchNorm, each: isAffine ? 2 : 1, isAffine, node, trace)
     case .layerNorm(_, let isAffine):
@@ -124,11 +138,6 @@ extension CountingConvention {
       .batchNormGradient:
       return []
     }
-  }
-
-  /// What a node of a trace counts in all.
-  func count(_ node: Node, in trace: NetworkTrace) -> Int {
-    parts(node, in: trace).reduce(0) { $0 + $1.count }
   }
 
   private func products(

@@ -59,16 +59,45 @@ extension ModelSummary {
     return Text.table([titles] + table) + "\n\n" + totals(style)
   }
 
-  /// The table for programs: all columns, lines and numbers as they are.
-  public func csv(_ style: Style = Style()) -> String {
-    let columns = SummaryColumn.allCases
-    let rows = shown(style).map { row in
-      [row.kind.rawValue, "\(row.depth)"] + columns.map { $0.plainText(row, of: self, style.convention) }
+  /// The table and the totals in Markdown.
+  public func markdown(_ style: Style = Style()) -> String {
+    let table = shown(style).map { row in
+      style.columns.map { column -> String in
+        guard column == .layer else { return column.text(row, of: self, style.convention) }
+        return row.kind == .operation ? "\(row.path) \(row.label)" : "`\(row.path)` \(row.typeName)"
+      }
     }
-    return Text.csv([["kind", "depth"] + columns.map(\.rawValue)] + rows)
+    let titles = style.columns.map { $0.title(style.convention) }
+    let totals = self.pairs(style).map { "- \($0.label): \($0.value)" }
+    return Text.markdown([titles] + table) + "\n\n" + totals.joined(separator: "\n")
   }
 
-  private func totals(_ style: Style) -> String {
+  /// The table for programs: all columns, lines and numbers as they are.
+  public func csv(_ style: Style = Style()) -> String {
+    Text.csv([Self.csvTitles] + csvRows(style))
+  }
+
+  /// The tables of several networks as one, with the network's name in the first column; of one, without it.
+  public static func csv(_ summaries: [(name: String, summary: ModelSummary)], _ style: Style = Style())
+    -> String
+  {
+    guard summaries.count != 1 else { return summaries[0].summary.csv(style) }
+    let rows = summaries.flatMap { name, summary in summary.csvRows(style).map { [name] + $0 } }
+    return Text.csv([["model"] + csvTitles] + rows)
+  }
+
+  private static var csvTitles: [String] { ["kind", "depth"] + SummaryColumn.allCases.map(\.rawValue) }
+
+  private func csvRows(_ style: Style) -> [[String]] {
+    shown(style).map { row in
+      [row.kind.rawValue, "\(row.depth)"]
+        + SummaryColumn.allCases.map { $0.plainText(row, of: self, style.convention) }
+    }
+  }
+
+  private func totals(_ style: Style) -> String { Text.pairs(pairs(style)) }
+
+  private func pairs(_ style: Style) -> [(label: String, value: String)] {
     let convention = style.convention
     let training = trainingBytes(style.optimizer)
     func count(_ value: Int) -> String { Text.grouped(value) }
@@ -103,7 +132,7 @@ extension ModelSummary {
     ]
     let rest = (uncounted[convention] ?? []).map { "\($0.name) \($0.count)" }.joined(separator: ", ")
     if !rest.isEmpty { pairs.append(("Not counted", rest)) }
-    return Text.pairs(pairs)
+    return pairs
   }
 
   /// The lines of a tree before each label: `│  ├─ `.

@@ -16,6 +16,8 @@ package struct NetworkTrace {
   let variables: [Int: Variable]
   /// The module whose code built each node, by the number of its call.
   let modules: [Int: Module]
+  /// The multiplications, each with an addition, of every node.
+  let macs: [Int]
 
   /// Calls the network; throws where it cannot take the input, with a size that it can where there is one.
   package init(_ model: Module, input: Shape) throws(StrataError) {
@@ -36,10 +38,8 @@ package struct NetworkTrace {
       if case .variable(let variable) = source.element { variables[source.offset] = variable }
     }
     modules = calls.reduce(into: [:]) { $0[$1.number] = $1.module }
+    macs = trace.graph.macs
   }
-
-  /// The multiplications, each with an addition, of a node.
-  func macs(_ node: Node) -> Int { node.op.multiplyAccumulates(graph.operandTypes(node), node.type) }
 }
 
 extension Module {

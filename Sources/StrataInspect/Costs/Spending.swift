@@ -40,14 +40,14 @@ public struct Spending: Sendable, Hashable {
       guard case .variable(let slot) = node.op else { return nil }
       return trace.variables[slot]
     }
-    for node in trace.graph.nodes where node.op.leafSlot == nil {
+    for (index, node) in trace.graph.nodes.enumerated() where node.op.leafSlot == nil {
       if case .reshape = node.op { continue }
       let kind = node.spendingKind(in: trace.graph)
       for operand in node.operands {
         guard let id = variable(operand)?.id, let count = waiting.removeValue(forKey: id) else { continue }
         parameters[kind, default: 0] += count
       }
-      let count = trace.macs(node)
+      let count = trace.macs[index]
       if count > 0 { macs[kind, default: 0] += count }
     }
     let rest = waiting.values.reduce(0, +)

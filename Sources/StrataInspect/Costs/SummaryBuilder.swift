@@ -13,14 +13,15 @@ extension ModelSummary {
     output = trace.output
     weightBytes = model.parameters.reduce(0) { $0 + $1.elementCount * $1.dtype.byteCount }
     bufferBytes = model.buffers.reduce(0) { $0 + $1.shape.elementCount * $1.dtype.byteCount }
-    (parts, uncounted) = builder.accounts()
+    parts = builder.parts
+    uncounted = builder.uncounted
     let inference = try InferenceMemory(trace.graph)
     peakActivationBytes = inference.peakByteCount
     movedBytes = inference.movedByteCount
     training = TrainingMemory(trace)
     depth = trace.graph.weightedDepth
     spending = Spending(model, trace)
-    ordinaryMACs = trace.graph.ordinaryMACs
+    ordinaryMACs = trace.graph.ordinaryMACs(trace.macs)
     let reach = builder.reachOfLastMap
     field = reach?.field
     stride = reach?.stride
@@ -32,6 +33,12 @@ struct SummaryBuilder {
   private let trace: NetworkTrace
   private let model: Module
   private let reaches: [Reach?]
+  /// What each node counts.
+  private var counts: [OperationCounts]
+  /// What each convention counts, by parts.
+  private(set) var parts: [CountingConvention: [CountingConvention.Part: Int]] = [:]
+  /// How many nodes of each name a convention counts nothing for.
+  private var uncountedNames: [CountingConvention: [String: Int]] = [:]
   /// The nodes that each call's own code built.
   private var nodes: [Int: [Int]] = [:]
   /// The calls inside each call.
@@ -48,6 +55,8 @@ struct SummaryBuilder {
     self.trace = trace
     self.model = model
     reaches = Reach.of(trace.graph)
+    counts = Array(repeating: OperationCounts(), count: trace.graph.nodes.count)
+    count()
     for (index, node) in trace.graph.nodes.enumerated() where node.op.leafSlot == nil {
       if case .full = node.op { continue }
       nodes[node.origin.call, default: []].append(index)
@@ -83,7 +92,7 @@ struct SummaryBuilder {
     let place = rows.count
     rows.append(row)
     if isLeaf {
-      for node in own { rows[place].add(node, trace, reaches) }
+      for node in own { rows[place].add(node, counts[node], trace, reaches) }
       return
     }
     addParameters(of: call, depth: depth + 1)
@@ -106,7 +115,7 @@ struct SummaryBuilder {
       kind: .operation, path: call.path, typeName: operation.op.name, depth: depth + 1,
       call: callCounts[call.path] ?? 1)
     row.input = operation.operands.first.map { trace.graph[$0].type.shape }
-    row.add(node, trace, reaches)
+    row.add(node, counts[node], trace, reaches)
     rows.append(row)
   }
 
@@ -163,27 +172,31 @@ struct SummaryBuilder {
     rows[0].addSums(of: rest)
   }
 
-  /// What each convention counts, by parts, and the operations that it counts nothing for.
-  func accounts() -> (
-    parts: [CountingConvention: [CountingConvention.Part: Int]],
-    uncounted: [CountingConvention: [ModelSummary.Uncounted]]
-  ) {
-    var parts: [CountingConvention: [CountingConvention.Part: Int]] = [:]
-    var uncounted: [CountingConvention: [ModelSummary.Uncounted]] = [:]
+  /// Counts every node by every convention.
+  private mutating func count() {
     for convention in CountingConvention.allCases {
       var sums: [CountingConvention.Part: Int] = [:]
       var names: [String: Int] = [:]
-      for node in trace.graph.nodes where node.op.leafSlot == nil {
+      for (index, node) in trace.graph.nodes.enumerated() where node.op.leafSlot == nil {
         if case .full = node.op { continue }
-        let found = convention.parts(node, in: trace)
-        for (part, count) in found { sums[part, default: 0] += count }
+        let found = convention.parts(node, macs: trace.macs[index], in: trace)
         if found.isEmpty { names[node.op.name, default: 0] += 1 }
+        for (part, count) in found {
+          counts[index][convention] += count
+          sums[part, default: 0] += count
+        }
       }
       parts[convention] = sums
-      uncounted[convention] = names.map { ModelSummary.Uncounted(name: $0.key, count: $0.value) }
+      uncountedNames[convention] = names
+    }
+  }
+
+  /// The operations that each convention counts nothing for, the most frequent first.
+  var uncounted: [CountingConvention: [ModelSummary.Uncounted]] {
+    uncountedNames.mapValues { names in
+      names.map { ModelSummary.Uncounted(name: $0.key, count: $0.value) }
         .sorted { ($1.count, $0.name) < ($0.count, $1.name) }
     }
-    return (parts, uncounted)
   }
 
   /// What the last map sees that is no mean of the whole image.
@@ -197,12 +210,11 @@ struct SummaryBuilder {
 
 extension ModelSummary.Row {
   /// Adds what a node costs; its result is the line's so far.
-  fileprivate mutating func add(_ index: Int, _ trace: NetworkTrace, _ reaches: [Reach?]) {
+  fileprivate mutating func add(
+    _ index: Int, _ counts: OperationCounts, _ trace: NetworkTrace, _ reaches: [Reach?]
+  ) {
     let node = trace.graph.nodes[index]
-    for convention in CountingConvention.allCases {
-      let count = convention.count(node, in: trace)
-      if count > 0 { operations[convention] += count }
-    }
+    operations += counts
     if node.takesMemory { activationBytes += node.type.byteCount }
     if kind == .operation { output = node.type.shape }
     field = reaches[index]?.field

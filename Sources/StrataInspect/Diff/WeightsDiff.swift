@@ -68,6 +68,12 @@ public struct WeightsDiff: Sendable {
       suggestions[entry.name] = name
       free.removeAll { $0.name == name }
     }
+    // Where a shape is missing once and surplus once, the names may differ as they like.
+    let waiting = Dictionary(grouping: free, by: \.shape)
+    for (shape, others) in Dictionary(grouping: surplus.filter { suggestions[$0.name] == nil }, by: \.shape)
+    where others.count == 1 {
+      if let names = waiting[shape], names.count == 1 { suggestions[others[0].name] = names[0].name }
+    }
     self.suggestions = suggestions
     elements = (a.reduce(0) { $0 + $1.shape.elementCount }, b.reduce(0) { $0 + $1.shape.elementCount })
   }

@@ -24,16 +24,22 @@ public struct LayerExplanation: Sendable {
     let module = try model.submodule(path)
     let trace = try NetworkTrace(model, input: input)
     let summary = try ModelSummary(model, trace)
-    let rows = summary.rows.filter { $0.path == path && $0.kind != .operation && $0.kind != .parameter }
+    let rows = summary.rows.filter {
+      $0.path == path && $0.call > 0 && $0.kind != .operation && $0.kind != .parameter
+    }
     let setting = module.children.isEmpty ? "(\(module.extraDescription(dialect: .torch2_15)))" : ""
     heading =
       "\(path.isEmpty ? "" : path + "  ")\(module.typeName)\(setting)\nin \(model.typeName) on \(input)"
     guard let row = rows.first else {
-      figures = [Figure(name: "Calls", value: "none", formula: "the network does not call it")]
+      let calls = Figure(name: "Calls", value: "none", formula: "the network does not call it")
+      let parameters = Figure(
+        name: "Parameters", value: Text.grouped(module.parameterCount),
+        formula: "part of the network all the same")
+      figures = [calls] + (module.parameterCount > 0 ? [parameters] : [])
       return
     }
     var writer = ExplanationWriter(
-      module, path, row, calls: rows.filter { $0.call > 0 }.count, trace, summary)
+      module, path, row, calls: rows.count, trace, summary)
     writer.write()
     figures = writer.figures
   }
@@ -111,12 +117,15 @@ private struct ExplanationWriter {
   /// What the input is and which operation made it.
   private mutating func addInput() {
     guard let input = row.input else { return }
-    let made = own.first.flatMap { trace.graph.nodes[$0].operands.first }.map { trace.graph[$0] }
-    let maker: String
-    switch made?.op {
-    case .input: maker = "the network's input"
-    case .some(let op): maker = "from \(made.map { $0.origin.label } ?? ""), \(op.name)"
-    case nil: maker = ""
+    var maker = ""
+    if let call = trace.calls.first(where: { $0.path == path }), call.input.error == nil {
+      let graph = Trace(of: [call.input]).graph
+      let node = graph[graph.outputs[0]]
+      if case .input = node.op {
+        maker = "the network's input"
+      } else {
+        maker = "from \(node.origin.label), \(node.op.name)"
+      }
     }
     add("Input", input.description, maker)
     if let output = row.output { add("Output", output.description) }
@@ -185,7 +194,7 @@ private struct ExplanationWriter {
   private mutating func addMACs() {
     for index in own {
       let node = trace.graph.nodes[index]
-      let macs = trace.macs(node)
+      let macs = trace.macs[index]
       guard macs > 0 else { continue }
       let result = node.type.shape.map(String.init).joined(separator: "·")
       switch node.op {
@@ -247,7 +256,8 @@ private struct ExplanationWriter {
       let operand = trace.graph.nodes[index].operands.first, let before = reaches[operand.index],
       let field = after.field, let previous = before.field, let kernel = row.kernel
     else {
-      if let field = row.field { add("Receptive field", field.times, "as its input") }
+      let source = module.children.isEmpty ? "as its input" : "of its result, the largest of all ways to it"
+      if let field = row.field { add("Receptive field", field.times, source) }
       return
     }
     var dilation = IntPair(1)

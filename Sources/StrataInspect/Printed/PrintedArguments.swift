@@ -37,6 +37,13 @@ struct PrintedArguments {
     return value
   }
 
+  /// An axis, from the end where negative.
+  func axis(_ name: String) throws(StrataError) -> Int? {
+    guard let text = values[name] else { return nil }
+    guard let value = Int(text), (-8...7).contains(value) else { throw error("\(name)=\(text) is no axis") }
+    return value
+  }
+
   /// A size that must be there and be positive.
   func size(_ name: String) throws(StrataError) -> Int {
     guard let value = try integer(name), value > 0 else { throw error("has no positive \(name)") }

@@ -19,9 +19,9 @@ enum PrintedLayers {
       return Dropout(try arguments.probability("p"), inplace: try arguments.bool("inplace") ?? false)
     case "Flatten":
       let arguments = PrintedArguments(node)
+      try arguments.requireOnly(["start_dim", "end_dim"])
       return Flatten(
-        startDim: Int(arguments.text("start_dim") ?? "1") ?? 1,
-        endDim: Int(arguments.text("end_dim") ?? "-1") ?? -1)
+        startDim: try arguments.axis("start_dim") ?? 1, endDim: try arguments.axis("end_dim") ?? -1)
     case "Identity": return Identity()
     case "Permute": return Permute([0, 2, 3, 1])
     case "StochasticDepth":
@@ -46,7 +46,7 @@ enum PrintedLayers {
     case "SiLU": return SiLU(inplace: inplace)
     case "GELU": return GELU(approximate: arguments.text("approximate") == "'tanh'" ? .tanh : .none)
     case "Softmax", "LogSoftmax":
-      let dim = arguments.text("dim").flatMap { Int($0) }
+      let dim = arguments.text("dim") == "None" ? nil : try arguments.axis("dim")
       return node.typeName == "Softmax" ? Softmax(dim: dim) : LogSoftmax(dim: dim)
     default: return nil
     }

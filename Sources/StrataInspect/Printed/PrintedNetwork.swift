@@ -145,8 +145,11 @@ enum PrintedFlow: Hashable {
     case "Conv2dNormActivation", "ConvNormActivation", "ConvBNReLU", "ConvBNActivation",
       "DepthwiseSeparableConv":
       self = .inOrder
-    case "BasicBlock" where names.isSuperset(of: ["conv1", "bn1", "relu", "conv2", "bn2"]): self = .residual
-    case "Bottleneck" where names.isSuperset(of: ["conv1", "bn1", "conv2", "bn2", "conv3", "bn3", "relu"]):
+    // A block with more in it than that, such as attention, calls it at a place that the text does not tell.
+    case "BasicBlock" where names.subtracting(["downsample"]) == ["conv1", "bn1", "relu", "conv2", "bn2"]:
+      self = .residual
+    case "Bottleneck"
+    where names.subtracting(["downsample"]) == ["conv1", "bn1", "conv2", "bn2", "conv3", "bn3", "relu"]:
       self = .residual
     case "AlexNet", "VGG", "VGG16", "MobileNetV1":
       guard names == ["features", "classifier"] || names == ["features", "avgpool", "classifier"] else {

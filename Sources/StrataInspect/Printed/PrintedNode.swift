@@ -10,6 +10,9 @@ struct PrintedNode: Sendable {
   var children: [(name: String, node: PrintedNode)]
   /// The line that it begins in, counted from 1.
   let line: Int
+
+  /// How many modules this is with all inside it.
+  var size: Int { children.reduce(1) { $0 + $1.node.size } }
 }
 
 /// Reads the text that PyTorch prints of a network.
@@ -105,7 +108,8 @@ struct PrintedParser {
       repeats <= Self.greatestCount
     else { throw error("`(\(name)): \(repeats) x` does not name \(repeats) modules", at: line) }
     let child = try self.node(words[2], depth: depth + 1)
-    count += repeats
+    count += (repeats - 1) * child.size
+    guard count <= Self.greatestCount else { throw error("there are too many modules", at: line) }
     for index in bounds[0]...bounds[1] { node.children.append(("\(index)", child)) }
   }
 

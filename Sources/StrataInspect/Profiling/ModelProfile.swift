@@ -25,10 +25,29 @@ public struct ModelProfile: Sendable {
     /// Bytes of operands and result.
     public let bytes: Int
 
+    /// Creates a layer of known figures.
+    package init(
+      path: String, typeName: String, operation: String, implementations: [String], seconds: Double,
+      reorderSeconds: Double, flops: Int, bytes: Int
+    ) {
+      self.path = path
+      self.typeName = typeName
+      self.operation = operation
+      self.implementations = implementations
+      self.seconds = seconds
+      self.reorderSeconds = reorderSeconds
+      self.flops = flops
+      self.bytes = bytes
+    }
+
     /// Multiplications and additions a second.
     public var flopsPerSecond: Double { seconds > 0 ? Double(flops) / seconds : 0 }
     /// Bytes a second.
     public var bytesPerSecond: Double { seconds > 0 ? Double(bytes) / seconds : 0 }
+    /// Whether moving its bytes takes the machine longer than its arithmetic.
+    public func isBoundByMemory(_ ceilings: MachineCeilings) -> Bool {
+      Double(bytes) / ceilings.bandwidth > Double(flops) / ceilings.flops
+    }
     /// The share of what the machine could do at best: the time that arithmetic or memory alone would take,
     /// whichever is longer, over the time that was taken.
     public func efficiency(_ ceilings: MachineCeilings) -> Double {
@@ -156,7 +175,7 @@ extension ModelProfile {
       ("Run", "\(Text.milliseconds(seconds)) ms, the median of \(runs)"),
       (
         "Arithmetic",
-        "\(giga(Double(flops) / max(seconds, 1e-12))) GFLOP/s of \(giga(ceilings.flops)) measured here"
+        "\(DecimalText.fixed(Double(flops) / max(seconds, 1e-12) / 1e9, digits: 1)) GFLOP/s of \(giga(ceilings.flops)) measured here"
       ),
       ("Memory", "\(giga(ceilings.bandwidth)) GB/s measured here, reading and writing"),
       (

@@ -8,22 +8,30 @@ import StrataCore
   import Darwin
 #endif
 
-/// Networks as bubbles: parameters to the right, multiply-accumulates upwards, both in powers of ten, and as area the
-/// memory of inference.
+/// Things as bubbles over two axes in powers of ten: networks by parameters and multiply-accumulates, or layers under
+/// the roofline of a machine.
 struct BubbleChart {
-  /// A network.
+  /// A bubble.
   struct Point {
-    let number: Int
-    let name: String
-    let parameters: Int
-    let macs: Int
-    let bytes: Int
+    /// What stands in a table beside the chart, where there is one.
+    var number: Int?
+    /// The name beside the bubble; nil for none.
+    let name: String?
+    let x: Double
+    let y: Double
+    /// What the area stands for.
+    let weight: Double
+    let tip: String
   }
 
-  /// Colours of Okabe and Ito, told apart by their hatching too.
-  private static let colours = [
-    "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#7f7f7f", "#b8a900",
-  ]
+  /// The most that is possible at each place: what memory allows, rising, up to what arithmetic allows.
+  struct Roof {
+    /// The factor of the rising part.
+    let slope: Double
+    let height: Double
+  }
+
+  /// What tells bubbles apart besides colours.
   private static let hatchings = [
     "M0 8L8 0", "M0 0L8 8", "M0 4H8", "M4 0V8", "M0 4H8M4 0V8", "M0 0L8 8M0 8L8 0", "M2 2h1M6 6h1", "",
   ]
@@ -53,53 +61,62 @@ struct BubbleChart {
     }
   }
 
-  private let points: [Point]
-  private let words: ReportWords
+  /// What the chart is called.
+  let title: String
+  let xTitle: String
+  let yTitle: String
+  let points: [Point]
+  var roof: Roof?
 
-  init(_ points: [Point], _ words: ReportWords) {
-    self.points = points
-    self.words = words
+  /// The chart for wide screens and for phones, of which a page shows one; `name` tells its patterns from those of other
+  /// charts in the page.
+  func html(height: Double, name: String) -> String {
+    svg(width: 860, height: height, style: "wide", name: name + "w") + "\n"
+      + svg(width: 350, height: min(height, 360), style: "narrow", name: name + "n")
   }
 
-  /// The chart in a size; `name` tells its patterns from those of other charts in the page.
-  func svg(width: Double, height: Double, name: String) -> String {
+  private func svg(width: Double, height: Double, style: String, name: String) -> String {
     let plot = Box(x: 68, y: 14, width: width - 82, height: height - 62)
-    let horizontal = Axis(points.map { Double(max(1, $0.parameters)) })
-    let vertical = Axis(points.map { Double(max(1, $0.macs)) })
-    let largest = Double(max(1, points.map(\.bytes).max() ?? 1))
+    // The roof's edge is part of what is shown.
+    let edge = roof.map { ($0.height / $0.slope, $0.height) }
+    let horizontal = Axis(points.map(\.x) + (edge.map { [$0.0] } ?? []))
+    let vertical = Axis(points.map(\.y) + (edge.map { [$0.1] } ?? []))
+    let largest = max(points.map(\.weight).max() ?? 1, 1e-300)
     let bubbles = points.enumerated().map { index, point in
       Bubble(
-        point: point, x: plot.x + plot.width * horizontal.place(Double(max(1, point.parameters))),
-        y: plot.y + plot.height * (1 - vertical.place(Double(max(1, point.macs)))),
-        radius: max(5, (Double(point.bytes) / largest).squareRoot() * min(plot.width, plot.height) / 11),
-        colour: index % Self.colours.count)
+        point: point, x: plot.x + plot.width * horizontal.place(point.x),
+        y: plot.y + plot.height * (1 - vertical.place(point.y)),
+        radius: max(
+          roof == nil ? 5 : 3, (point.weight / largest).squareRoot() * min(plot.width, plot.height) / 11),
+        colour: roof == nil ? index % ChartStyle.colours.count : 0)
     }.sorted { $0.radius > $1.radius }
     let (w, h) = (Markup.length(width), Markup.length(height))
     var svg =
-      "<svg class=\"chart \(name)\" width=\"\(w)\" height=\"\(h)\" viewBox=\"0 0 \(w) \(h)\" role=\"img\" "
-      + "aria-label=\"\(Markup.escaped(words.chart))\"><defs>"
+      "<svg class=\"chart \(style)\" width=\"\(w)\" height=\"\(h)\" viewBox=\"0 0 \(w) \(h)\" role=\"img\" "
+      + "aria-label=\"\(Markup.escaped(title))\"><defs>"
     for index in Set(bubbles.map(\.colour)).sorted() { svg += pattern(index, name) }
     svg += "</defs>" + axes(horizontal, vertical, plot)
+    if let roof { svg += line(roof, horizontal, vertical, plot) }
     for bubble in bubbles {
       let (x, y, r) = (Markup.length(bubble.x), Markup.length(bubble.y), Markup.length(bubble.radius))
       svg += "<circle cx=\"\(x)\" cy=\"\(y)\" r=\"\(r)\" fill=\"url(#\(name)\(bubble.colour))\" "
-      svg += "stroke=\"\(Self.colours[bubble.colour])\">"
-      svg += "<title>\(Markup.escaped(tooltip(bubble.point)))</title></circle>"
+      svg += "stroke=\"\(ChartStyle.colours[bubble.colour])\">"
+      svg += "<title>\(Markup.escaped(bubble.point.tip))</title></circle>"
     }
     return svg + labels(bubbles, plot) + "</svg>"
   }
 
-  private func tooltip(_ point: Point) -> String {
-    """
-    \(point.number) \(point.name)
-    \(words.parameters)\(words.colon) \(Text.grouped(point.parameters))
-    \(words.macs)\(words.colon) \(Text.grouped(point.macs))
-    \(words.facts.inference)\(words.colon) \(Text.bytes(Double(point.bytes)))
-    """
+  /// The roof, as far as it lies in the plot.
+  private func line(_ roof: Roof, _ horizontal: Axis, _ vertical: Axis, _ plot: Box) -> String {
+    func x(_ value: Double) -> String { Markup.length(plot.x + plot.width * horizontal.place(value)) }
+    func y(_ value: Double) -> String { Markup.length(plot.y + plot.height * (1 - vertical.place(value))) }
+    let start = max(horizontal.least, vertical.least / roof.slope)
+    return "<path class=\"roof\" d=\"M\(x(start)) \(y(start * roof.slope))L\(x(roof.height / roof.slope)) "
+      + "\(y(roof.height))H\(x(horizontal.most))\"/>"
   }
 
   private func pattern(_ index: Int, _ name: String) -> String {
-    let colour = Self.colours[index]
+    let colour = ChartStyle.colours[index]
     return "<pattern id=\"\(name)\(index)\" width=\"8\" height=\"8\" patternUnits=\"userSpaceOnUse\">"
       + "<rect width=\"8\" height=\"8\" fill=\"\(colour)\" fill-opacity=\".3\"/>"
       + "<path d=\"\(Self.hatchings[index])\" stroke=\"\(colour)\" stroke-width=\"1.2\" fill=\"none\"/></pattern>"
@@ -125,9 +142,9 @@ struct BubbleChart {
     svg += "<path class=\"a\" d=\"M\(left) \(top)V\(bottom)H\(right)\"/>"
     svg += "<text class=\"t\" x=\"\(Markup.length(plot.x + plot.width / 2))\" "
     svg += "y=\"\(Markup.length(plot.y + plot.height + 38))\" text-anchor=\"middle\">"
-    svg += Markup.escaped(words.parameters) + "</text>"
+    svg += Markup.escaped(xTitle) + "</text>"
     svg += "<text class=\"t\" transform=\"translate(13 \(Markup.length(middle))) rotate(-90)\" "
-    return svg + "text-anchor=\"middle\">\(Markup.escaped(words.macs))</text>"
+    return svg + "text-anchor=\"middle\">\(Markup.escaped(yTitle))</text>"
   }
 
   /// Names beside their bubbles where there is room, else numbers, else nothing.
@@ -135,9 +152,10 @@ struct BubbleChart {
     var svg = ""
     var taken: [Box] = []
     for bubble in bubbles.reversed() {
-      let names = ["\(bubble.point.number) \(bubble.point.name)", "\(bubble.point.number)"]
+      guard let own = bubble.point.name else { continue }
+      let names = bubble.point.number.map { ["\($0) \(own)", "\($0)"] } ?? [own]
       search: for (index, name) in names.enumerated() {
-        let width = 7.4 * Double(Text.width(name)) + 4
+        let width = ChartStyle.textWidth(name) + 4
         for distance in index == 0 ? [4.0, 16, 30] : [4.0] {
           for box in candidates(bubble, width, distance) {
             let isInside =
@@ -191,6 +209,11 @@ struct Axis {
     let margin = max(0.3, 0.16 * (most - least))
     (low, high) = (least - margin, most + margin)
   }
+
+  /// The value at the lower end.
+  var least: Double { pow(10, low) }
+  /// The value at the upper end.
+  var most: Double { pow(10, high) }
 
   /// Where a value lies between both ends: 0 to 1.
   func place(_ value: Double) -> Double { (log10(value) - low) / (high - low) }

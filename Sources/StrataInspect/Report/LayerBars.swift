@@ -65,7 +65,7 @@ struct LayerBars {
       "<table class=\"bars\"><thead><tr><th scope=\"col\">"
       + "\(Markup.escaped(isGrouped ? words.block : words.layer))</th>\(heads)</tr></thead><tbody>\n"
     for line in lines {
-      html += "<tr><th scope=\"row\">\(Self.breakable(line.name))"
+      html += "<tr><th scope=\"row\">\(Markup.breakable(line.name))"
       if !line.typeName.isEmpty { html += " <em>\(Markup.escaped(line.typeName))</em>" }
       html += "</th>"
       for (column, largest) in zip(columns, largest) {
@@ -83,11 +83,5 @@ struct LayerBars {
       html += "</tr>\n"
     }
     return html + "</tbody></table>"
-  }
-
-  /// A path that may be broken at its dots.
-  private static func breakable(_ path: String) -> String {
-    path.split(separator: ".", omittingEmptySubsequences: false).map { Markup.escaped(String($0)) }
-      .joined(separator: ".<wbr>")
   }
 }

@@ -21,6 +21,12 @@ enum Markup {
     return result
   }
 
+  /// A path that may be broken at its dots.
+  static func breakable(_ path: String) -> String {
+    path.split(separator: ".", omittingEmptySubsequences: false).map { escaped(String($0)) }
+      .joined(separator: ".<wbr>")
+  }
+
   /// A length with one digit after the point, or none where that is 0.
   static func length(_ value: Double) -> String {
     let tenths = (value * 10).rounded()

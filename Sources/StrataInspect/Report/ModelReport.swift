@@ -13,19 +13,28 @@ public struct ModelReport: Sendable {
     let name: String
     let summary: ModelSummary
     let diagram: ArchitectureDiagram
+    let profile: ModelProfile?
   }
 
   private let words: ReportWords
+  private let language: ReportLanguage
   private var entries: [Entry] = []
 
   /// Creates an empty report.
-  public init(language: ReportLanguage = .english) { words = ReportWords.of(language) }
+  public init(language: ReportLanguage = .english) {
+    words = ReportWords.of(language)
+    self.language = language
+  }
 
-  /// Adds a network; throws where it cannot take an input of that shape.
-  public mutating func add(_ model: Module, named name: String, input: Shape) throws(StrataError) {
+  /// Adds a network, with what was measured of it; throws where it cannot take an input of that shape.
+  public mutating func add(
+    _ model: Module, named name: String, input: Shape, profile: ModelProfile? = nil
+  ) throws(StrataError) {
     let trace = try NetworkTrace(model, input: input)
     entries.append(
-      Entry(name: name, summary: try ModelSummary(model, trace), diagram: ArchitectureDiagram(trace)))
+      Entry(
+        name: name, summary: try ModelSummary(model, trace), diagram: ArchitectureDiagram(trace),
+        profile: profile))
   }
 
   /// The page.
@@ -36,10 +45,7 @@ public struct ModelReport: Sendable {
       <!DOCTYPE html>
       <html lang="\(words.code)">
       <head>
-      <meta charset="utf-8">
-      <meta name="viewport" content="width=device-width,initial-scale=1">
-      <meta http-equiv="Content-Security-Policy" \
-      content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
+      \(ReportStyle.head)
       <title>\(title)</title>
       <style>\(ReportStyle.css)\(DiagramStyle.css)</style>
       </head>
@@ -49,13 +55,15 @@ public struct ModelReport: Sendable {
       \(contents)</header>
       <main>
       \(comparison)\(entries.enumerated().map(section).joined())</main>
-      <footer>\(Markup.escaped(words.footer.replacing("%@", with: StrataVersion.strata)))</footer>
+      <footer>\(Markup.escaped(footer.replacing("%@", with: StrataVersion.strata)))</footer>
       <script>\(ReportScript.javaScript)</script>
       </body>
       </html>
 
       """
   }
+
+  private var footer: String { entries.allSatisfy { $0.profile == nil } ? words.footer : words.pageFooter }
 
   private func names(_ entries: [Entry]) -> String {
     let shown = entries.prefix(4).map(\.name).joined(separator: ", ")
@@ -117,11 +125,13 @@ public struct ModelReport: Sendable {
       rows += "</tr>\n"
     }
     let chart = BubbleChart(
-      entries.enumerated().map { index, entry in
+      title: words.chart, xTitle: words.parameters, yTitle: words.macs,
+      points: entries.enumerated().map { index, entry in
         BubbleChart.Point(
-          number: index + 1, name: entry.name, parameters: entry.summary.parameters, macs: entry.summary.macs,
-          bytes: entry.summary.inferenceBytes)
-      }, words)
+          number: index + 1, name: entry.name, x: Double(max(1, entry.summary.parameters)),
+          y: Double(max(1, entry.summary.macs)), weight: Double(entry.summary.inferenceBytes),
+          tip: tip(index, entry))
+      })
     return """
       <section id="comparison">
       <h2>\(words.comparison)</h2>
@@ -130,12 +140,28 @@ public struct ModelReport: Sendable {
       \(rows)</tbody></table></div>
       <p class="note">\(Markup.escaped(words.comparisonNote))</p>
       <h3>\(words.chart)</h3>
-      \(chart.svg(width: 860, height: 460, name: "wide"))
-      \(chart.svg(width: 350, height: 360, name: "narrow"))
+      \(chart.html(height: 460, name: "c"))
       <p class="note">\(Markup.escaped(words.chartNote))</p>
-      </section>
+      \(conclusions)</section>
 
       """
+  }
+
+  private func tip(_ index: Int, _ entry: Entry) -> String {
+    """
+    \(index + 1) \(entry.name)
+    \(words.parameters)\(words.colon) \(Text.grouped(entry.summary.parameters))
+    \(words.macs)\(words.colon) \(Text.grouped(entry.summary.macs))
+    \(words.facts.inference)\(words.colon) \(Text.bytes(Double(entry.summary.inferenceBytes)))
+    """
+  }
+
+  private var conclusions: String {
+    let comparison = ModelComparison(entries.map { .init(name: $0.name, summary: $0.summary) })
+    let sentences = comparison.conclusions(in: language)
+    guard !sentences.isEmpty else { return "" }
+    let items = sentences.map { "<li>\(Markup.escaped($0))</li>\n" }.joined()
+    return "<h3>\(words.conclusions)</h3>\n<ul class=\"text\">\n\(items)</ul>\n"
   }
 
   // MARK: Networks
@@ -154,7 +180,7 @@ public struct ModelReport: Sendable {
       <h3>\(bars.isGrouped ? words.blocksHeading : words.layers)</h3>
       \(bars.html(words))
       <p class="note">\(Markup.escaped(bars.isGrouped ? words.blocksNote : words.layersNote))</p>
-      </section>
+      \(entry.profile.map { MeasuredTimes($0, words.measured).html(name: "t\(index + 1)") } ?? "")</section>
 
       """
   }

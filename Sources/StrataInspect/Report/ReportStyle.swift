@@ -1,5 +1,13 @@
 /// How a report looks: on a phone, on a desk, in the dark and on paper.
 enum ReportStyle {
+  /// What stands in the head of every page: nothing is loaded from anywhere.
+  static let head = """
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width,initial-scale=1">
+    <meta http-equiv="Content-Security-Policy" \
+    content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
+    """
+
   static let css = """
 
     :root{color-scheme:light dark;--page:#fff;--text:#1b1f23;--soft:#57606a;--line:#d0d7de;--tint:#f6f8fa;\
@@ -15,6 +23,8 @@ enum ReportStyle {
     h3{font-size:1.05rem;margin:26px 0 6px}
     p{margin:6px 0;max-width:46rem}
     a{color:var(--link)}
+    ul.text{max-width:46rem;padding-left:1.2em;margin:6px 0}
+    ul.text li{margin:3px 0;overflow-wrap:anywhere}
     nav ul{list-style:none;display:flex;flex-wrap:wrap;gap:4px 16px;padding:0;margin:8px 0}
     .note,footer{color:var(--soft);font-size:.875rem}
     footer{margin:40px auto 28px}
@@ -32,15 +42,7 @@ enum ReportStyle {
     .sorts tbody th{font-weight:600}
     button.fold{font:inherit;font-size:.875rem;color:var(--text);background:var(--tint);border:1px solid var(--line);\
     border-radius:6px;padding:3px 10px;margin:4px 6px 4px 0;cursor:pointer}
-    .chart{display:block;max-width:100%}
-    .chart text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","Noto Sans CJK SC",sans-serif;\
-    fill:var(--soft)}
-    .chart .n{fill:var(--text);font-weight:600;paint-order:stroke;stroke:var(--page);stroke-width:3px;\
-    stroke-linejoin:round}
-    .chart .t{fill:var(--text)}
-    .chart .g{stroke:var(--line);stroke-width:1}
-    .chart .a{stroke:var(--soft);fill:none}
-    .chart circle{stroke-width:1.6}
+    \(ChartStyle.css)\
     .narrow{display:none}
     @media (max-width:640px){.wide{display:none}.narrow{display:block}}
     dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:8px 16px;margin:10px 0}
@@ -80,6 +82,8 @@ enum ReportStyle {
     .bars tbody tr:nth-child(even){background:var(--tint)}
     .bar{display:block;width:100%;height:8px}
     .bars span{color:var(--soft);white-space:nowrap}
+    .bars span.wrap{white-space:normal}
+    .bar .bound{stroke:var(--text);stroke-width:2;vector-effect:non-scaling-stroke;fill:none}
     .p{fill:var(--p)}.m{fill:var(--m)}.r{fill:var(--r)}
     @media (max-width:640px){.bars{font-size:.75rem}.bars td,.bars th{padding-right:4px}\
     .bars thead th{font-size:.6875rem}.sorts th,.sorts td{padding:5px 7px}.sorts thead th{white-space:nowrap}}

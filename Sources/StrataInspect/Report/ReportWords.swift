@@ -20,6 +20,7 @@ struct ReportWords: Sendable {
   let intensity: String
   let chart: String
   let chartNote: String
+  let conclusions: String
   let architecture: String
   let architectureNote: String
   let unfoldAll: String
@@ -34,6 +35,9 @@ struct ReportWords: Sendable {
   let memory: String
   let facts: Facts
   let footer: String
+  /// The footer of pages that do not come from graphs.
+  let pageFooter: String
+  let measured: Measured
 
   /// The names of a network's properties.
   struct Facts: Sendable {
@@ -43,6 +47,26 @@ struct ReportWords: Sendable {
     let field: String
     let stride: String
     let wholeImage: String
+  }
+
+  /// The words around measured times.
+  struct Measured: Sendable {
+    let heading: String
+    let roofline: String
+    let intensity: String
+    let speed: String
+    let time: String
+    let rates: String
+    let bound: String
+    let layer: String
+    let arithmetic: String
+    let memory: String
+    let rooflineNote: String
+    /// `%1` stands for the time of a run, `%2` for the number of runs, `%3` for threads, `%4` and `%5` for the ceilings
+    /// of arithmetic and memory.
+    let note: String
+    /// `%1` stands for how many lines are shown.
+    let slowest: String
   }
 
   /// The table of a language.
@@ -78,6 +102,7 @@ extension ReportWords {
     intensity: "FLOP/byte",
     chart: "Parameters and multiply-accumulates",
     chartNote: "The area of a bubble is the memory that inference takes; numbers are those of the table.",
+    conclusions: "Conclusions",
     architecture: "Architecture",
     architectureNote: """
       Blocks unfold. Shapes on the arrows are those of one image. A convolution reads “window, output channels, \
@@ -100,7 +125,29 @@ extension ReportWords {
       field: "Receptive field",
       stride: "Stride",
       wholeImage: "whole image"),
-    footer: "Made by Strata %@ from the networks’ graphs, without allocating a weight.")
+    footer: "Made by Strata %@ from the networks’ graphs, without allocating a weight.",
+    pageFooter: "Made by Strata %@.",
+    measured: Measured(
+      heading: "Measured time by layer",
+      roofline: "Roofline of this machine",
+      intensity: "FLOP/byte",
+      speed: "GFLOP/s",
+      time: "Time",
+      rates: "Reached",
+      bound: "Of the bound",
+      layer: "Layer",
+      arithmetic: "arithmetic",
+      memory: "memory",
+      rooflineNote: """
+        A bubble is a layer, its area its time. The dashed line is the most that memory (left) and arithmetic (right) \
+        allow on this machine; the names are those of the slowest layers.
+        """,
+      note: """
+        A run takes %1 ms, the median of %2 with %3 threads. Measured here, arithmetic reaches %4 GFLOP/s and memory \
+        %5 GB/s. The mark in a bar is the time that the scarcer of both would take; data that stay in the cache may \
+        beat memory. What is fused into a layer counts to it.
+        """,
+      slowest: "The %1 slowest are shown."))
 
   // swift-format-ignore: IdentifiersMustBeASCII
   static let chinese = ReportWords(
@@ -125,6 +172,7 @@ extension ReportWords {
     intensity: "FLOP/字节",
     chart: "参数量与乘加运算",
     chartNote: "气泡的面积表示推理所需的内存；编号与表中一致。",
+    conclusions: "结论",
     architecture: "结构",
     architectureNote: """
       点击模块可展开。箭头上的形状是单张图像的形状。卷积依次写作“窗口, 输出通道, dw 深度卷积, g 分组, /步幅”。
@@ -146,5 +194,25 @@ extension ReportWords {
       field: "感受野",
       stride: "步幅",
       wholeImage: "整张图像"),
-    footer: "由 Strata %@ 根据网络的计算图生成，未分配任何权重。")
+    footer: "由 Strata %@ 根据网络的计算图生成，未分配任何权重。",
+    pageFooter: "由 Strata %@ 生成。",
+    measured: Measured(
+      heading: "各层实测时间",
+      roofline: "本机的屋顶线",
+      intensity: "FLOP/字节",
+      speed: "GFLOP/s",
+      time: "时间",
+      rates: "达到",
+      bound: "占上限",
+      layer: "层",
+      arithmetic: "运算",
+      memory: "内存",
+      rooflineNote: """
+        每个气泡是一层，面积表示时间。虚线是本机内存（左）与运算（右）所允许的上限；标出名称的是最慢的几层。
+        """,
+      note: """
+        运行一次需 %1 毫秒（%2 次的中位数，%3 个线程）。在本机测得运算可达 %4 GFLOP/s，内存可达 %5 GB/s。\
+        条中的刻线是两者中较紧缺者所需的时间；留在缓存中的数据可能快于内存。融合进某层的运算计入该层。
+        """,
+      slowest: "只列出最慢的 %1 层。"))
 }
