@@ -7,7 +7,7 @@ extension ModelComparison {
   ///
   /// A count does not identify a network: it depends neither on strides and padding nor on the order of layers.
   public func twins(_ options: ModelOptions = ModelOptions()) throws(StrataError) -> [String] {
-    var sentences: [String] = []
+    var pairs: [(own: ModelEntry, other: ModelEntry, count: Int, input: Shape)] = []
     var done: Set<Set<String>> = []
     let counts = parameterCounts(options)
     for entry in entries {
@@ -15,12 +15,23 @@ extension ModelComparison {
       for (other, count) in zip(ModelRegistry.entries, counts)
       where count == entry.summary.parameters && other.name != own.name {
         guard done.insert([own.name, other.name]).inserted else { continue }
-        let tell = try difference(own, other, entry.summary.input, options)
-        sentences.append(
-          "\(own.name) and \(other.name) both have \(Text.grouped(count)) parameters; \(tell).")
+        pairs.append((own, other, count, entry.summary.input))
       }
     }
-    return sentences
+    let sentences = Mutex<[Result<String, StrataError>?]>(Array(repeating: nil, count: pairs.count))
+    Parallel.forEachRange(of: pairs.count, grain: 1) { [pairs] range in
+      for index in range {
+        let (own, other, count, input) = pairs[index]
+        let result = Result { () throws(StrataError) in
+          let tell = try difference(own, other, input, options)
+          return "\(own.name) and \(other.name) both have \(Text.grouped(count)) parameters; \(tell)."
+        }
+        sentences.withLock { $0[index] = result }
+      }
+    }
+    var found: [String] = []
+    for result in sentences.withLock({ $0 }) { if let result { found.append(try result.get()) } }
+    return found
   }
 
   private func difference(

@@ -35,9 +35,9 @@ public struct Spending: Sendable, Hashable {
     var macs: [Kind: Int] = [:]
     /// The variable behind a leaf or a view of one.
     func variable(_ id: NodeID) -> Variable? {
-      var node = trace.graph[id]
-      while case .reshape = node.op { node = trace.graph[node.operands[0]] }
-      guard case .variable(let slot) = node.op else { return nil }
+      var place = id.index
+      while case .reshape = trace.graph.nodes[place].op { place = trace.graph.nodes[place].operands[0].index }
+      guard case .variable(let slot) = trace.graph.nodes[place].op else { return nil }
       return trace.variables[slot]
     }
     for (index, node) in trace.graph.nodes.enumerated() where node.op.leafSlot == nil {

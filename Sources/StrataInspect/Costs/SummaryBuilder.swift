@@ -95,16 +95,24 @@ struct SummaryBuilder {
       for node in own { rows[place].add(node, counts[node], trace, reaches) }
       return
     }
+    /// The lines right below this one.
+    var below: [Int] = []
     addParameters(of: call, depth: depth + 1)
+    below += (place + 1)..<rows.count
     var waiting = own[...]
     for inside in calls {
       while let node = waiting.first, node < starts[inside.number] ?? node {
+        below.append(rows.count)
         add(operation: waiting.removeFirst(), call, depth)
       }
+      below.append(rows.count)
       add(inside, depth: depth + 1)
     }
-    for node in waiting { add(operation: node, call, depth) }
-    rows[place].addSums(of: rows[(place + 1)...].filter { $0.kind != .container })
+    for node in waiting {
+      below.append(rows.count)
+      add(operation: node, call, depth)
+    }
+    for line in below { rows[place].add(rows[line].figures) }
     if let last = rows.last { (rows[place].field, rows[place].stride) = (last.field, last.stride) }
   }
 
@@ -169,7 +177,7 @@ struct SummaryBuilder {
     }
     guard !rest.isEmpty, !rows.isEmpty else { return }
     rows += rest
-    rows[0].addSums(of: rest)
+    for row in rest { rows[0].add(row.figures) }
   }
 
   /// Counts every node by every convention.
@@ -221,16 +229,30 @@ extension ModelSummary.Row {
     stride = reaches[index].flatMap { $0.field == nil ? nil : $0.stride }
   }
 
-  /// Adds the figures of lines below this one.
-  fileprivate mutating func addSums(of others: some Sequence<Self>) {
-    for other in others {
-      trainableParameters += other.trainableParameters
-      frozenParameters += other.frozenParameters
-      sharedParameters += other.sharedParameters
-      bufferElements += other.bufferElements
-      operations += other.operations
-      activationBytes += other.activationBytes
-    }
+  /// What is added up in the lines of containers.
+  fileprivate struct Figures {
+    let trainable: Int
+    let frozen: Int
+    let shared: Int
+    let buffers: Int
+    let activationBytes: Int
+    let operations: OperationCounts
+  }
+
+  fileprivate var figures: Figures {
+    Figures(
+      trainable: trainableParameters, frozen: frozenParameters, shared: sharedParameters,
+      buffers: bufferElements, activationBytes: activationBytes, operations: operations)
+  }
+
+  /// Adds the figures of a line below this one.
+  fileprivate mutating func add(_ figures: Figures) {
+    trainableParameters += figures.trainable
+    frozenParameters += figures.frozen
+    sharedParameters += figures.shared
+    bufferElements += figures.buffers
+    activationBytes += figures.activationBytes
+    operations += figures.operations
   }
 }
 

@@ -17,32 +17,41 @@ public struct MachineCeilings: Sendable, Hashable {
 
   /// Measures with the engine's threads; takes a second or two.
   public static func measure() throws(StrataError) -> MachineCeilings {
-    let product = try Self.product(of: 1024)
-    let convolution = try Self.convolution()
-    return MachineCeilings(flops: max(product, convolution), bandwidth: copy())
+    // Which shape suits a processor best is not known beforehand. A convolution of 1×1 is a matrix product without
+    // a shortcut such as Winograd's, so that what is counted is what is done.
+    var flops = try product(of: 1024)
+    for (channels, size) in [(512, 14), (256, 28), (128, 56)] {
+      flops = max(flops, try convolution(channels, size))
+    }
+    return MachineCeilings(flops: flops, bandwidth: copy())
   }
 
   private static func product(of size: Int) throws(StrataError) -> Double {
-    let a = HostTensor.normal(shape: [size, size], key: RandomKey(seed: 1))
-    let b = HostTensor.normal(shape: [size, size], key: RandomKey(seed: 2))
+    let rows = HostTensor.normal(shape: [size, size], key: RandomKey(seed: 1))
+    let weights = Variable(HostTensor.normal(shape: [size, size], key: RandomKey(seed: 2)))
     let work = 2 * Double(size) * Double(size) * Double(size)
-    return try best(of: work) { Tensor(a).matmul(Tensor(b)) }
+    return try best(of: work) { Tensor(rows).linear(weights.tensor) }
   }
 
-  private static func convolution() throws(StrataError) -> Double {
-    let image = HostTensor.normal(shape: [1, 256, 56, 56], key: RandomKey(seed: 1))
-    let weights = Variable(HostTensor.normal(shape: [256, 256, 3, 3], key: RandomKey(seed: 2)))
-    let work = 2.0 * 256 * 56 * 56 * 256 * 9
-    return try best(of: work) { Tensor(image).conv2d(weights.tensor, padding: 1) }
+  private static func convolution(_ channels: Int, _ size: Int) throws(StrataError) -> Double {
+    let image = HostTensor.normal(shape: [1, channels, size, size], key: RandomKey(seed: 1))
+    let weights = Variable(HostTensor.normal(shape: [channels, channels, 1, 1], key: RandomKey(seed: 2)))
+    let work = 2 * Double(channels * channels) * Double(size * size)
+    return try best(of: work) { Tensor(image).conv2d(weights.tensor) }
   }
 
-  /// The most work a second in some runs, the fastest step of each alone.
+  /// The most work a second in runs of a third of a second, the fastest step of each alone: other programs disturb
+  /// some of them.
   private static func best(of work: Double, _ make: () -> Tensor) throws(StrataError) -> Double {
     let trace = Trace(of: [make()])
+    let clock = ContinuousClock()
+    let start = clock.now
     var fastest = Double.infinity
-    for _ in 0..<12 {
+    var runs = 0
+    while runs < 12 || (clock.now - start).inSeconds < 0.3 {
       let steps = try Engine.profile(trace).filter { $0.kind == .operation || $0.kind == .run }
       for step in steps { fastest = min(fastest, step.duration.inSeconds) }
+      runs += 1
     }
     return work / fastest
   }
@@ -54,7 +63,7 @@ public struct MachineCeilings: Sendable, Hashable {
     source.pointer.initializeMemory(as: UInt8.self, repeating: 1, count: count)
     let clock = ContinuousClock()
     var fastest = Double.infinity
-    for _ in 0..<6 {
+    for _ in 0..<12 {
       let start = clock.now
       Parallel.forEachRange(of: count, grain: count / max(1, Engine.threadCount)) { range in
         (target.pointer + range.lowerBound).copyMemory(

@@ -87,7 +87,8 @@ struct BubbleChart {
         point: point, x: plot.x + plot.width * horizontal.place(point.x),
         y: plot.y + plot.height * (1 - vertical.place(point.y)),
         radius: max(
-          roof == nil ? 5 : 3, (point.weight / largest).squareRoot() * min(plot.width, plot.height) / 11),
+          roof == nil ? 5 : 3,
+          (point.weight / largest).squareRoot() * min(plot.width, plot.height) / (roof == nil ? 11 : 18)),
         colour: roof == nil ? index % ChartStyle.colours.count : 0)
     }.sorted { $0.radius > $1.radius }
     let (w, h) = (Markup.length(width), Markup.length(height))

@@ -211,8 +211,8 @@ extension DiagramBlock {
     var lines = [path.isEmpty ? typeName : "\(path): \(typeName)" + (settings.isEmpty ? "" : "(\(settings))")]
     if count > 1 { lines.append("\(title): \(typeTitle)") }
     lines.append("→ \(output)")
-    if parameters > 0 { lines.append("\(words.parameters)\(words.colon) \(Text.grouped(parameters))") }
-    if macs > 0 { lines.append("\(words.macs)\(words.colon) \(Text.grouped(macs))") }
+    if parameters > 0 { lines.append("\(words.parameters)\(words.colon)\(Text.grouped(parameters))") }
+    if macs > 0 { lines.append("\(words.macs)\(words.colon)\(Text.grouped(macs))") }
     return lines.joined(separator: "\n")
   }
 }

@@ -40,7 +40,7 @@ public struct ModelReport: Sendable {
   /// The page.
   public var html: String {
     let title = Markup.escaped(
-      entries.count == 1 ? entries[0].name : words.title + words.colon + " " + names(entries))
+      entries.count == 1 ? entries[0].name : words.title + words.colon + names(entries))
     return """
       <!DOCTYPE html>
       <html lang="\(words.code)">
@@ -150,9 +150,9 @@ public struct ModelReport: Sendable {
   private func tip(_ index: Int, _ entry: Entry) -> String {
     """
     \(index + 1) \(entry.name)
-    \(words.parameters)\(words.colon) \(Text.grouped(entry.summary.parameters))
-    \(words.macs)\(words.colon) \(Text.grouped(entry.summary.macs))
-    \(words.facts.inference)\(words.colon) \(Text.bytes(Double(entry.summary.inferenceBytes)))
+    \(words.parameters)\(words.colon)\(Text.grouped(entry.summary.parameters))
+    \(words.macs)\(words.colon)\(Text.grouped(entry.summary.macs))
+    \(words.facts.inference)\(words.colon)\(Text.bytes(Double(entry.summary.inferenceBytes)))
     """
   }
 

@@ -2,6 +2,7 @@
 struct ReportWords: Sendable {
   /// The language's code for the page.
   let code: String
+  /// What stands between a name and its value, with the blank behind it where the language has one.
   let colon: String
   let title: String
   let contents: String
@@ -81,7 +82,7 @@ struct ReportWords: Sendable {
 extension ReportWords {
   static let english = ReportWords(
     code: "en",
-    colon: ":",
+    colon: ": ",
     title: "Networks compared",
     contents: "Contents",
     comparison: "Comparison",
