@@ -14,6 +14,27 @@ let engineFlags = flags(folder: "onednn/lib")
 /// Where it puts libzip, TurboJPEG and libpng when the system has none and may not be given them.
 let libraryFlags = flags(folder: "libraries/lib")
 
+/// What `script/bootstrap --mpi` found a program with MPI to need, one flag a line; nothing where it was not run.
+/// Without MPI the same target is built with a C file that has nothing behind it.
+let mpiFlags = lines(of: ".deps/mpi/flags")
+
+func lines(of file: String) -> [String] {
+  guard let file = fopen(Context.packageDirectory + "/" + file, "r") else { return [] }
+  defer { fclose(file) }
+  var lines: [String] = []
+  while let line = readLine(of: file) { lines.append(line) }
+  return lines
+}
+
+func readLine(of file: UnsafeMutablePointer<FILE>) -> String? {
+  var bytes: [UInt8] = []
+  while case let byte = getc(file), byte != EOF {
+    if byte == 10 { break }
+    bytes.append(UInt8(byte))
+  }
+  return bytes.isEmpty ? nil : String(decoding: bytes, as: UTF8.self)
+}
+
 let linkerFlags = [
   "COneDNN": engineFlags, "CZip": libraryFlags, "CJPEG": libraryFlags, "CPNG": libraryFlags,
   "CZlib": libraryFlags,
@@ -30,7 +51,7 @@ func flags(folder: String) -> [LinkerSetting] {
   return [.unsafeFlags(flags)]
 }
 
-enum Kind { case library, cLibrary, system, tool, support, tests }
+enum Kind { case library, cLibrary, system, tool, example, support, tests }
 
 /// The rooms of the house: each may import those above it that it names.
 let rooms: [(name: String, kind: Kind, imports: [String])] = [
@@ -40,10 +61,14 @@ let rooms: [(name: String, kind: Kind, imports: [String])] = [
   ("CPNG", .system, []),
   ("CZlib", .system, []),
   ("StrataKernels", .cLibrary, []),
-  ("StrataCore", .library, []),
+  ("StrataMPI", .cLibrary, []),
+  ("StrataCore", .library, ["StrataKernels"]),
   ("StrataGraph", .library, ["StrataCore"]),
   ("StrataPasses", .library, ["StrataCore", "StrataGraph"]),
   ("StrataRuntime", .library, ["StrataCore", "StrataGraph", "StrataPasses", "StrataKernels"]),
+  (
+    "StrataDistributed", .library, ["StrataCore", "StrataGraph", "StrataRuntime", "StrataMPI"]
+  ),
   (
     "StrataOneDNN", .library,
     ["StrataCore", "StrataGraph", "StrataPasses", "StrataRuntime", "COneDNN", "StrataKernels"]
@@ -54,7 +79,10 @@ let rooms: [(name: String, kind: Kind, imports: [String])] = [
   ("StrataData", .library, ["StrataCore", "CJPEG", "CPNG", "CZlib"]),
   (
     "StrataInspect", .library,
-    ["StrataCore", "StrataGraph", "StrataPasses", "StrataRuntime", "StrataNN", "StrataModels"]
+    [
+      "StrataCore", "StrataGraph", "StrataPasses", "StrataRuntime", "StrataDistributed", "StrataNN",
+      "StrataModels",
+    ]
   ),
   (
     "StrataDeploy", .library,
@@ -63,22 +91,34 @@ let rooms: [(name: String, kind: Kind, imports: [String])] = [
     ]
   ),
   (
+    "StrataTraining", .library,
+    [
+      "StrataCore", "StrataGraph", "StrataRuntime", "StrataDistributed", "StrataNN", "StrataModels",
+      "StrataFormats", "StrataData",
+      "StrataInspect", "StrataDeploy",
+    ]
+  ),
+  (
     "Strata", .library,
     [
-      "StrataCore", "StrataGraph", "StrataPasses", "StrataRuntime", "StrataOneDNN", "StrataNN",
-      "StrataModels", "StrataFormats", "StrataData", "StrataInspect", "StrataDeploy",
+      "StrataCore", "StrataGraph", "StrataPasses", "StrataRuntime", "StrataDistributed", "StrataOneDNN",
+      "StrataNN", "StrataModels", "StrataFormats", "StrataData", "StrataInspect", "StrataDeploy",
+      "StrataTraining",
     ]
   ),
   ("StrataCLI", .tool, ["Strata"]),
+  ("Classify", .example, ["Strata"]),
   ("StrataTestSupport", .support, ["Strata"]),
   ("CoreTests", .tests, ["StrataCore", "StrataTestSupport"]),
   ("GraphTests", .tests, ["StrataCore", "StrataGraph", "StrataPasses", "StrataTestSupport"]),
   ("FormatsTests", .tests, ["StrataCore", "StrataFormats", "Strata", "StrataTestSupport"]),
   ("DataTests", .tests, ["StrataCore", "StrataData", "StrataTestSupport"]),
   ("DeployTests", .tests, ["Strata", "StrataTestSupport"]),
+  ("TrainingTests", .tests, ["Strata", "StrataTestSupport"]),
   ("EngineTests", .tests, ["Strata", "StrataTestSupport"]),
   ("NetworkTests", .tests, ["Strata", "StrataTestSupport"]),
   ("LearningTests", .tests, ["Strata", "StrataTestSupport"]),
+  ("DistributedTests", .tests, ["Strata", "StrataTestSupport"]),
   ("CommandTests", .tests, ["Strata", "StrataTestSupport"]),
   ("InspectTests", .tests, ["Strata", "StrataTestSupport"]),
 ]
@@ -94,12 +134,22 @@ let package = Package(
     let imports = room.imports.map { Target.Dependency(stringLiteral: $0) }
     switch room.kind {
     case .system: return .systemLibrary(name: room.name)
-    case .cLibrary: return .target(name: room.name)
+    case .cLibrary:
+      guard room.name == "StrataMPI", !mpiFlags.isEmpty else { return .target(name: room.name) }
+      let isLinking = { (flag: String) in flag.hasPrefix("-L") || flag.hasPrefix("-l") }
+      return .target(
+        name: room.name,
+        cSettings: [.define("STRATA_HAS_MPI"), .unsafeFlags(mpiFlags.filter { !isLinking($0) })],
+        linkerSettings: [.unsafeFlags(mpiFlags.filter(isLinking))])
     case .library:
       return .target(
         name: room.name, dependencies: imports,
         linkerSettings: room.imports.flatMap { linkerFlags[$0] ?? [] })
     case .tool: return .executableTarget(name: room.name, dependencies: imports)
+    case .example:
+      // The program that `Examples` has a package for, built here as well, so that the tests can run it.
+      return .executableTarget(
+        name: room.name, dependencies: imports, path: "Examples/\(room.name)/Sources/\(room.name)")
     case .support: return .target(name: room.name, dependencies: imports, path: "Tests/\(room.name)")
     case .tests: return .testTarget(name: room.name, dependencies: imports)
     }

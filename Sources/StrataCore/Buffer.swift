@@ -13,21 +13,27 @@ public final class Buffer: @unchecked Sendable {
   public let pointer: UnsafeMutableRawPointer
   /// The size in bytes.
   public let byteCount: Int
-  private let owner: AnyObject?
+  private let origin: Origin
+
+  /// Where the memory came from, and must go.
+  private enum Origin {
+    case library
+    case pool
+    case owner(AnyObject)
+  }
 
   /// Allocates memory with undefined contents.
   public init(byteCount: Int) {
     self.byteCount = byteCount
-    self.owner = nil
-    let size = max(byteCount, 1)
-    // Large blocks start on a huge page, so that the system can back them with few page faults.
-    let isLarge = size >= Buffer.hugePage
     var address: UnsafeMutableRawPointer?
-    let status = posix_memalign(&address, isLarge ? Buffer.hugePage : 64, size)
-    guard status == 0, let address else { preconditionFailure("out of memory: \(size) bytes") }
-    #if os(Linux)
-      if isLarge { madvise(address, size, MADV_HUGEPAGE) }
-    #endif
+    if byteCount >= BlockPool.smallestBlock {
+      origin = .pool
+      address = BlockPool.shared.allocate(byteCount: byteCount)
+    } else {
+      origin = .library
+      if posix_memalign(&address, 64, max(byteCount, 1)) != 0 { address = nil }
+    }
+    guard let address else { preconditionFailure("out of memory: \(byteCount) bytes") }
     pointer = address
   }
 
@@ -35,10 +41,14 @@ public final class Buffer: @unchecked Sendable {
   public init(pointer: UnsafeMutableRawPointer, byteCount: Int, owner: AnyObject) {
     self.pointer = pointer
     self.byteCount = byteCount
-    self.owner = owner
+    origin = .owner(owner)
   }
 
-  deinit { if owner == nil { free(pointer) } }
-
-  private static let hugePage = 2 << 20
+  deinit {
+    switch origin {
+    case .library: free(pointer)
+    case .pool: BlockPool.shared.free(pointer, byteCount: byteCount)
+    case .owner: break
+    }
+  }
 }

@@ -22,40 +22,4 @@ public enum Philox {
     }
     return SIMD4(a, b, c, d)
   }
-
-  /// The words of four neighbouring counters; one vector holds the same word of all four.
-  struct Group {
-    var words: (SIMD4<UInt32>, SIMD4<UInt32>, SIMD4<UInt32>, SIMD4<UInt32>)
-  }
-
-  /// The words of the counters `4 * index ..< 4 * index + 4` of a key's stream.
-  ///
-  /// Words lie in 64-bit lanes, the shape of the vector multiplication of 32 by 32 bits. Their upper halves
-  /// may hold leftovers: a multiplication ignores them, and they are dropped at the end.
-  @inline(__always)
-  static func group(_ index: Int, _ key: RandomKey) -> Group {
-    typealias Lanes = SIMD4<UInt64>
-    let low = Lanes(repeating: 0xffff_ffff)
-    let counter = Lanes(repeating: UInt64(index) &* 4) | Lanes(0, 1, 2, 3)
-    let (multiplier0, multiplier1) = (Lanes(repeating: multipliers.0), Lanes(repeating: multipliers.1))
-    let shift = Lanes(repeating: 32)
-    var (a, b) = (counter, counter &>> shift)
-    var (c, d) = (Lanes(repeating: key.stream), Lanes(repeating: key.stream >> 32))
-    var (k0, k1) = (UInt32(truncatingIfNeeded: key.seed), UInt32(truncatingIfNeeded: key.seed >> 32))
-    for _ in 0..<10 {
-      let first = (a & low) &* multiplier0
-      let second = (c & low) &* multiplier1
-      a = (second &>> shift) ^ b ^ Lanes(repeating: UInt64(k0))
-      b = second
-      c = (first &>> shift) ^ d ^ Lanes(repeating: UInt64(k1))
-      d = first
-      k0 &+= increments.0
-      k1 &+= increments.1
-    }
-    return Group(
-      words: (
-        SIMD4(truncatingIfNeeded: a), SIMD4(truncatingIfNeeded: b), SIMD4(truncatingIfNeeded: c),
-        SIMD4(truncatingIfNeeded: d)
-      ))
-  }
 }

@@ -43,19 +43,39 @@ public struct RandomKey: Sendable, Hashable {
     return order
   }
 
-  /// The next key of the process's sequence, which `manualSeed` restarts.
-  public static func next() -> RandomKey {
-    processKey.withLock { key in
+  /// The next key of the process's sequence, which `manualSeed` restarts, or of the task's where it has its own.
+  public static func next() -> RandomKey { (KeySequence.current ?? KeySequence.process).next() }
+
+  /// Runs `body` with a sequence of its own for `next()`: what is drawn depends on the seed alone, whatever
+  /// happens in the process meanwhile, and the process's sequence stays as it is.
+  public static func sequence<Result, Failure: Error>(
+    from seed: UInt64, _ body: () throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try KeySequence.$current.withValue(KeySequence(seed: seed)) {
+      Swift.Result { () throws(Failure) in try body() }
+    }.get()
+  }
+}
+
+/// Keys one after the other.
+private final class KeySequence: Sendable {
+  @TaskLocal static var current: KeySequence?
+  /// What is drawn without a key of its own; unpredictable until a seed is set.
+  static let process = KeySequence(seed: .random(in: 0 ... .max))
+
+  private let key: Mutex<RandomKey>
+
+  init(seed: UInt64) { key = Mutex(RandomKey(seed: seed)) }
+
+  func next() -> RandomKey {
+    key.withLock { key in
       defer { key = RandomKey(seed: key.seed, stream: key.stream &+ 1) }
       return key
     }
   }
-}
 
-/// The key that the next tensor without one of its own gets; unpredictable until a seed is set.
-private let processKey = Mutex(RandomKey(seed: .random(in: 0 ... .max)))
+  func restart(seed: UInt64) { key.withLock { $0 = RandomKey(seed: seed) } }
+}
 
 /// Sets the seed of all random numbers that are drawn without a key of their own, as `torch.manual_seed` does.
-public func manualSeed(_ seed: UInt64) {
-  processKey.withLock { $0 = RandomKey(seed: seed) }
-}
+public func manualSeed(_ seed: UInt64) { KeySequence.process.restart(seed: seed) }

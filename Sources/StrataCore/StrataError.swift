@@ -14,6 +14,8 @@ public struct StrataError: Error, Sendable, Hashable, CustomStringConvertible {
     case memory
     /// The compute engine refused, or is missing.
     case engine
+    /// Processes that work together cannot reach each other, or disagree.
+    case communication
   }
 
   /// The area that the error comes from.

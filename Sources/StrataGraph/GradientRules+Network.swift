@@ -68,19 +68,23 @@ extension GradientCall {
         ? [image, nil, nil, isWanted[3] ? part(.weight) : nil, isWanted[4] ? part(.bias) : nil]
         : [image, nil, nil]
     }
-    let channels = Shape([1, x.shape[1]] + x.shape.dropFirst(2).map { _ in 1 })
-    let axes = x.shape.indices.filter { $0 != 1 }
+    // Moments that come from elsewhere have gradients of their own; one operation gives the sums for all of them.
+    let scale = weight ?? Tensor.apply(.full(mean.shape, mean.dtype, 1), [])
+    func sum(_ part: BatchNormPart) -> Tensor {
+      Tensor.apply(
+        .batchNormGradient(part, epsilon: epsilon, isAffine: true), [x, gradient, mean, variance, scale])
+    }
     let deviation = (variance + epsilon).rsqrt()
-    let centred = x - mean.reshape(channels)
-    let scaled = weight.map { gradient * $0.reshape(channels) } ?? gradient
+    let slope = scale * deviation
+    let channels = Shape([1, x.shape[1]] + x.shape.dropFirst(2).map { _ in 1 })
     var parts: [Tensor?] = [
-      isWanted[0] ? scaled * deviation.reshape(channels) : nil,
-      isWanted[1] ? -(scaled.sum(dims: axes) * deviation) : nil,
-      isWanted[2] ? (scaled * centred).sum(dims: axes) * (deviation * deviation * deviation) * -0.5 : nil,
+      isWanted[0] ? gradient * slope.reshape(channels) : nil,
+      isWanted[1] ? -(sum(.bias) * slope) : nil,
+      isWanted[2] ? sum(.weight) * slope * deviation * -0.5 : nil,
     ]
     if isAffine {
-      parts.append(isWanted[3] ? (gradient * centred).sum(dims: axes) * deviation : nil)
-      parts.append(isWanted[4] ? gradient.sum(dims: axes) : nil)
+      parts.append(isWanted[3] ? sum(.weight) : nil)
+      parts.append(isWanted[4] ? sum(.bias) : nil)
     }
     return parts
   }
@@ -104,10 +108,10 @@ extension GradientCall {
   func batchMoments() -> Tensor {
     let channels = Shape([1, x.shape[1]] + x.shape.dropFirst(2).map { _ in 1 })
     let count = Double(x.shape.elementCount / max(x.shape[1], 1))
-    let mean = x.batchMoments().mean.reshape(channels)
-    let ofMean = gradient[0].reshape(channels)
-    let ofVariance = gradient[1].reshape(channels)
-    return (ofMean + (x - mean) * ofVariance * 2) * (1 / count)
+    let mean = x.batchMoments().mean
+    let slope = gradient[1] * (2 / count)
+    let offset = gradient[0] * (1 / count) - mean * slope
+    return x * slope.reshape(channels) + offset.reshape(channels)
   }
 }
 

@@ -51,6 +51,9 @@ struct GradientCall {
     case .batchMoments: [batchMoments()]
     case .dropout(let probability):
       [Tensor.apply(.dropout(probability: probability), [gradient, operands[1]]), nil]
+    // Every process's loss depends on what each of them gave to the sum.
+    case .crossRank(.sum): [gradient.summedOverRanks()]
+    case .crossRank(.contribute), .crossRank(.collect): [.mistake("gradients are summed, not differentiated")]
     case .conv2dImageGradient, .conv2dWeightGradient, .conv2dBiasGradient, .activationGradient,
       .maxPool2dGradient, .averagePool2dGradient, .adaptiveAveragePool2dGradient, .batchNormGradient:
       operands.map { _ in .mistake("second derivatives are not available for \(op)") }

@@ -37,7 +37,7 @@ public func usedGradients(of loss: Tensor, wrt targets: [Tensor], seed: Tensor? 
 
 /// The nodes that lie between some targets and a loss.
 private struct History {
-  struct Entry {
+  fileprivate struct Entry {
     let node: Node
     let handle: Tensor
     let operands: [Int]
@@ -79,14 +79,16 @@ private struct History {
   }
 
   func gradients(seed: Tensor, _ targets: [Tensor]) -> [Tensor?] {
+    var again = SecondPass()
     var adjoints = [Tensor?](repeating: nil, count: entries.count)
     if !entries.isEmpty { adjoints[entries.count - 1] = seed }
     for index in entries.indices.reversed() where entries[index].isActive {
       guard let gradient = adjoints[index] else { continue }
       if !targetEntries.contains(index) { adjoints[index] = nil }
       let entry = entries[index]
+      let (operands, result) = again.handles(of: index, entries)
       let call = GradientCall(
-        operands: entry.operands.map { entries[$0].handle }, result: entry.handle, gradient: gradient,
+        operands: operands, result: result, gradient: gradient,
         isWanted: entry.operands.map { entries[$0].isActive })
       let parts = ModuleOrigin.$current.withValue(entry.node.origin) { call.gradients(of: entry.node.op) }
       for (operand, part) in zip(entry.operands, parts) where entries[operand].isActive {
@@ -98,6 +100,53 @@ private struct History {
       if let entry, let gradient = adjoints[entry] { return gradient }
       return entries.isEmpty && target.type == seed.type ? seed : nil
     }
+  }
+}
+
+/// Values of the way forward that are computed again on the way back.
+private struct SecondPass {
+  private var done: Set<Int> = []
+  private var copies: [Int: (operands: [Tensor], result: Tensor)] = [:]
+
+  /// What an operation was applied to and what came out. The first operation of a part that is met on the way
+  /// back computes all of the part again; what nobody needs of that, no plan will hold.
+  mutating func handles(
+    of index: Int, _ entries: [History.Entry]
+  ) -> (operands: [Tensor], result: Tensor) {
+    let part = entries[index].node.recomputation
+    if part != 0, done.insert(part).inserted { compute(part, entries) }
+    if let copy = copies[index] { return copy }
+    return (entries[index].operands.map { entries[$0].handle }, entries[index].handle)
+  }
+
+  private mutating func compute(_ part: Int, _ entries: [History.Entry]) {
+    // The factor is data, so that no pass can see that the part is computed twice.
+    let one = Tensor(HostTensor([Float(1)], shape: []))
+    var outside: [Int: Tensor] = [:]
+    for (index, entry) in entries.enumerated() where entry.node.recomputation == part {
+      let operands = entry.operands.map { operand -> Tensor in
+        if let copy = copies[operand], entries[operand].node.recomputation == part { return copy.result }
+        if let known = outside[operand] { return known }
+        let handle = entries[operand].handle
+        let isValue = entries[operand].node.op.isLeaf || !handle.dtype.isFloatingPoint
+        let made = isValue ? handle : handle * one.to(handle.dtype)
+        outside[operand] = made
+        return made
+      }
+      let result = ModuleOrigin.$current.withValue(entry.node.origin) {
+        Tensor.apply(entry.node.op, operands)
+      }
+      copies[index] = (operands, result)
+    }
+  }
+}
+
+extension Op {
+  /// Whether it is a parameter or a number, and not computed from others.
+  fileprivate var isLeaf: Bool {
+    if case .variable = self { return true }
+    if case .full = self { return true }
+    return false
   }
 }
 

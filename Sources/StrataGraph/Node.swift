@@ -47,6 +47,8 @@ public struct Node: Sendable, Hashable {
   public var type: TensorType
   /// The module that built the node, for messages, profiles and names.
   public var origin: ModuleOrigin
+  /// The part of the graph that gradients compute again, or 0.
+  var recomputation = 0
 
   /// Creates a node.
   public init(op: Op, operands: [NodeID], type: TensorType, origin: ModuleOrigin = .none) {

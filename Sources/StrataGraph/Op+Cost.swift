@@ -23,7 +23,7 @@ extension Op {
     case .reduce, .argReduce, .topK, .softmax: 0
     case .reshape, .permute, .broadcast, .slice, .concatenate, .pad, .indexSelect, .unslice, .indexAdd: 0
     case .maxPool2d, .averagePool2d, .adaptiveAveragePool2d, .batchNorm, .layerNorm: 0
-    case .batchMoments, .dropout: 0
+    case .batchMoments, .dropout, .crossRank: 0
     case .conv2dBiasGradient, .activationGradient, .maxPool2dGradient, .averagePool2dGradient,
       .adaptiveAveragePool2dGradient, .batchNormGradient:
       0

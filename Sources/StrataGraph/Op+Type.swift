@@ -98,6 +98,15 @@ extension Op {
       return try layerNormType(isAffine: isAffine, operands)
     case .batchMoments:
       return TensorType([2, try channelCount(operands[0])], operands[0].dtype)
+    case .crossRank(let operation):
+      guard operands[0].dtype.isFloatingPoint else {
+        throw shapeError("a sum over processes needs floating-point numbers, got \(operands[0])")
+      }
+      switch operation {
+      case .sum: return operands[0]
+      case .contribute: return TensorType([], .float32)
+      case .collect(_, let shape, let dtype): return TensorType(shape, dtype)
+      }
     }
   }
 }
@@ -110,7 +119,7 @@ extension Op {
     case .unary, .activation, .clamp, .cast, .reduce, .argReduce, .topK, .softmax, .reshape, .permute,
       .broadcast,
       .slice, .unslice, .pad, .maxPool2d, .averagePool2d, .adaptiveAveragePool2d, .batchMoments,
-      .averagePool2dGradient, .adaptiveAveragePool2dGradient:
+      .crossRank, .averagePool2dGradient, .adaptiveAveragePool2dGradient:
       1...1
     case .binary, .indexSelect, .indexAdd, .matmul, .dropout, .conv2dImageGradient, .conv2dWeightGradient,
       .conv2dBiasGradient, .activationGradient, .maxPool2dGradient:

@@ -100,6 +100,21 @@ public enum Op: Sendable, Hashable {
   case adaptiveAveragePool2dGradient(image: Shape)
   /// Of batch norm by the batch's own moments: image, the result's gradient, mean, variance, weight where affine.
   case batchNormGradient(BatchNormPart, epsilon: Double, isAffine: Bool)
+
+  // Several processes
+
+  /// What the processes that run the same graph have together.
+  case crossRank(CrossRank)
+}
+
+/// Sums over the processes that run the same graph.
+public enum CrossRank: Sendable, Hashable {
+  /// The sum of the operand over all processes, at once.
+  case sum
+  /// Hands over a numbered part of what is summed while the run goes on; the result is a token.
+  case contribute(part: Int)
+  /// The sum of the part that the token stands for.
+  case collect(part: Int, Shape, DType)
 }
 
 /// The operands of batch norm that have gradients.

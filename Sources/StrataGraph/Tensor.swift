@@ -59,11 +59,14 @@ public struct Tensor: Sendable {
   public static func apply(_ op: Op, _ operands: [Tensor]) -> Tensor {
     for operand in operands { if let error = operand.error { return .invalid(error) } }
     let origin = ModuleOrigin.current
+    let recomputation = Recomputation.current
     do throws(StrataError) {
       let type = try op.resultType(operands.map(\.type))
       return GraphArena.locked {
         let (arena, ids) = placed(operands)
-        let id = arena.append(Node(op: op, operands: ids, type: type, origin: origin))
+        var node = Node(op: op, operands: ids, type: type, origin: origin)
+        node.recomputation = recomputation
+        let id = arena.append(node)
         return Tensor(storage: TensorStorage(type, .node(arena, id)))
       }
     } catch {

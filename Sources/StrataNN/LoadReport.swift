@@ -45,7 +45,7 @@ public struct LoadReport: Sendable, CustomStringConvertible {
   }
 
   /// Names that are shown before a list is cut short, and for which a suggestion is looked for.
-  private static let shown = 8
+  private static let shown = 4
 
   private static func list(_ names: [String]) -> String {
     let rest = names.count - shown

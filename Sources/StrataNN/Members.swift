@@ -97,6 +97,24 @@ extension StateBuffer: Member {
   func join(_ members: inout Members, name: String) { members.buffers.append((name, self)) }
 }
 
+/// Parameters and buffers whose names are known only when a module is made: a property that stands for them all.
+package struct NamedState {
+  /// The parameters, in order.
+  package var parameters: [(name: String, parameter: Parameter)] = []
+  /// The buffers, in order.
+  package var buffers: [(name: String, buffer: StateBuffer)] = []
+
+  /// Creates a property that stands for none.
+  package init() {}
+}
+
+extension NamedState: Member {
+  func join(_ members: inout Members, name: String) {
+    members.parameters += parameters
+    members.buffers += buffers
+  }
+}
+
 extension Optional: Member where Wrapped: Member {
   func join(_ members: inout Members, name: String) {
     if let self { self.join(&members, name: name) } else { members.hasEmptyOptional = true }

@@ -24,12 +24,13 @@ import Synchronization
 /// `SharedModule` lets several threads call one module, and a subclass whose properties are constant may
 /// declare itself `@unchecked Sendable`, as the networks of `StrataModels` do.
 open class Module: CustomStringConvertible {
-  // All four are read and written with the lock held.
+  // All five are read and written with the lock held.
   private var found = Members()
   /// Children that a container was given; they come before those found by reflection.
   private var givenCount = 0
   private weak var firstOwner: Module?
   private var isInTraining = true
+  private var isRecomputed = false
   private let lock = Mutex(())
 
   private func locked<Result>(_ body: () -> Result) -> Result { lock.withLock { _ in body() } }
@@ -65,7 +66,8 @@ open class Module: CustomStringConvertible {
     let call = ModuleCall(of: self, with: x, caller: caller)
     return ModuleCall.$current.withValue(call) {
       ModuleOrigin.$current.withValue(call.origin) {
-        let result = call.module.forward(x)
+        let result =
+          call.module.isRecomputing ? recomputed { call.module.forward(x) } : call.module.forward(x)
         CallLog.current?.append(call, input: x, output: result)
         return result
       }
@@ -91,6 +93,15 @@ open class Module: CustomStringConvertible {
   func childLines(dialect: PrintDialect) -> [String] {
     members.children.map { "(\($0.name)): \($0.current.description(dialect: dialect))" }
   }
+
+  /// Whether gradients compute this module's values again instead of keeping them from the way forward
+  /// (`torch.utils.checkpoint`): training then takes less memory and more time.
+  public final var recomputesActivations: Bool {
+    get { locked { isRecomputed } }
+    set { locked { isRecomputed = newValue } }
+  }
+
+  private var isRecomputing: Bool { locked { isRecomputed && isInTraining } }
 
   /// Whether layers behave as in training: dropout drops, batch norm uses the batch (`training`).
   public final var isTraining: Bool { locked { isInTraining } }

@@ -19,6 +19,9 @@ public final class Parameter: Sendable {
   /// Creates a parameter with a value.
   public init(_ value: HostTensor) { variable = Variable(value) }
 
+  /// Makes a variable that something else holds too a parameter.
+  package init(sharing variable: Variable) { self.variable = variable }
+
   deinit { variable.abandonUpdate() }
 
   /// Whether gradients are wanted; false for a frozen parameter.
@@ -58,6 +61,9 @@ public final class StateBuffer: Sendable {
 
   /// Creates a buffer with a value.
   public init(_ value: HostTensor) { variable = Variable(value) }
+
+  /// Makes a variable that something else holds too a buffer.
+  package init(sharing variable: Variable) { self.variable = variable }
 
   deinit { variable.abandonUpdate() }
 

@@ -13,17 +13,17 @@ final class OneDNNExecutable: Executable {
   private let threads: Int
   /// The leaves that prepared values come from.
   private let preparedLeaves: [Int]
-  /// The prepared slots that main steps read.
-  private let keptSlots: Set<SlotID>
+  /// What becomes of the memory of prepared values while they are made.
+  private let preparation: PreparationPlan
   private let pool = Mutex<[Workspace]>([])
   private let prepared = Mutex<[Prepared]>([])
 
   /// Sets of prepared values kept at once: one for each model of the same structure in use.
   private static let preparedCapacity = 4
 
-  init(_ plan: Plan, threads: Int) throws(StrataError) {
+  init(_ plan: Plan, _ options: KernelOptions, threads: Int) throws(StrataError) {
     strata_set_threads(Int32(threads))
-    let program = try Lowering.lower(plan)
+    let program = try Lowering.lower(plan, options, threads: threads)
     self.program = program
     self.threads = threads
     memory = MemoryPlan(
@@ -35,13 +35,7 @@ final class OneDNNExecutable: Executable {
       }
     }
     preparedLeaves = leaves.sorted()
-    var kept: Set<SlotID> = []
-    for step in program.steps {
-      for slot in step.action.slots {
-        if case .prepared = program.slots[slot].home { kept.insert(program.owners[slot] ?? slot) }
-      }
-    }
-    keptSlots = kept
+    preparation = PreparationPlan(program)
   }
 
   var workspaceByteCount: Int? { memory.byteCount }
@@ -109,17 +103,19 @@ final class OneDNNExecutable: Executable {
     if program.preparation.isEmpty { return Prepared(identities: identities, buffers: [:]) }
     let known = prepared.withLock { entries in entries.first { $0.identities == identities } }
     if let known { return known }
-    var buffers: [SlotID: Buffer] = [:]
-    for (index, slot) in program.slots.enumerated() {
-      if case .prepared = slot.home, program.owners[index] == nil {
-        buffers[index] = Buffer(byteCount: slot.byteCount)
-      }
-    }
-    let all = Prepared(identities: identities, buffers: buffers)
     let workspace = try Workspace(program, MemoryPlan([]))
-    try workspace.bind(leaves: leaves, prepared: all, results: [])
-    for step in program.preparation { try workspace.perform(step, main: nil) }
-    let made = Prepared(identities: identities, buffers: buffers.filter { keptSlots.contains($0.key) })
+    try workspace.bind(leaves: leaves, prepared: Prepared(identities: identities, buffers: [:]), results: [])
+    var buffers: [SlotID: Buffer] = [:]
+    for (index, step) in program.preparation.enumerated() {
+      for slot in preparation.begins[index] {
+        let buffer = Buffer(byteCount: program.slots[slot].byteCount)
+        buffers[slot] = buffer
+        for view in preparation.views[slot] ?? [] { workspace.bind(view, to: buffer) }
+      }
+      try workspace.perform(step, main: nil)
+      for slot in preparation.ends[index] { buffers[slot] = nil }
+    }
+    let made = Prepared(identities: identities, buffers: buffers)
     prepared.withLock { entries in
       // Values of the same variables with older numbers will not be asked for again.
       let variables = identities.map { $0?.variable }
@@ -128,6 +124,39 @@ final class OneDNNExecutable: Executable {
       entries.append(made)
     }
     return made
+  }
+}
+
+/// When the memory of each prepared value is needed: what lies between variables and what main steps read is given
+/// back at once, so that the next value finds it in the processor's cache.
+private struct PreparationPlan {
+  /// The values that a step is the first to touch.
+  private(set) var begins: [[SlotID]]
+  /// The values that a step is the last to touch and no main step reads.
+  private(set) var ends: [[SlotID]]
+  /// All slots that look at a value's memory.
+  private(set) var views: [SlotID: [SlotID]] = [:]
+
+  init(_ program: Program) {
+    begins = Array(repeating: [], count: program.preparation.count)
+    ends = begins
+    func owners(_ step: Step) -> [SlotID] {
+      step.action.slots.compactMap { slot in
+        if case .prepared = program.slots[slot].home { program.owners[slot] ?? slot } else { nil }
+      }
+    }
+    let kept = Set(program.steps.flatMap(owners))
+    var lives: [SlotID: (first: Int, last: Int)] = [:]
+    for (index, step) in program.preparation.enumerated() {
+      for slot in owners(step) { lives[slot] = (lives[slot]?.first ?? index, index) }
+    }
+    for (slot, life) in lives {
+      begins[life.first].append(slot)
+      if !kept.contains(slot) { ends[life.last].append(slot) }
+    }
+    for (slot, value) in program.slots.enumerated() {
+      if case .prepared = value.home { views[program.owners[slot] ?? slot, default: []].append(slot) }
+    }
   }
 }
 
@@ -148,6 +177,7 @@ extension Step.Action {
     switch self {
     case .primitive(let primitive, _): (primitive.isReorder ? .reorder : .operation, primitive.implementation)
     case .reference: (.operation, "reference")
+    case .kernel(let kernel, _): (.operation, kernel.name)
     case .copy: (.copy, "memcpy")
     }
   }

@@ -1,6 +1,7 @@
 import COneDNN
 import StrataCore
 import StrataGraph
+import StrataKernels
 import StrataPasses
 
 extension Lowering {
@@ -40,7 +41,7 @@ extension Lowering {
     case .batchNormGradient(let part, let epsilon, let isAffine):
       try lowerBatchNormGradient(node, part, epsilon: epsilon, isAffine: isAffine)
     case .input, .variable, .full, .clamp, .select, .cast, .reduce, .argReduce, .topK, .reshape, .broadcast,
-      .slice, .unslice, .pad, .indexSelect, .indexAdd, .dropout:
+      .slice, .unslice, .pad, .indexSelect, .indexAdd, .dropout, .crossRank:
       nil
     }
   }
@@ -50,6 +51,9 @@ extension Lowering {
   private mutating func lowerConvolution(
     _ node: Node, _ settings: Convolution, _ epilogue: Epilogue
   ) throws(StrataError) -> SlotID {
+    if let result = try lowerWinograd(node, settings, epilogue) { return result }
+    if let result = try lowerPointwise(node, settings, epilogue) { return result }
+    if let result = try lowerStem(node, settings, epilogue) { return result }
     let source = slot(of: node.operands[0])
     let sourceShape = program.slots[source].type.shape
     let (weights, weightShape) = try groupedWeights(node.operands[1], settings)
@@ -101,6 +105,12 @@ extension Lowering {
   private mutating func residualTarget(
     _ node: Node, _ layout: Layout, readAlso input: SlotID
   ) throws(StrataError) -> SlotID {
+    if let place = residualPlace(node, layout, readAlso: input) { return place }
+    return try copied(slot(of: node.operands[node.operands.count - 1]), to: layout)
+  }
+
+  /// The residual's own memory, for the result, where nobody reads it afterwards.
+  mutating func residualPlace(_ node: Node, _ layout: Layout, readAlso input: SlotID) -> SlotID? {
     let id = node.operands[node.operands.count - 1]
     let residual = slot(of: id)
     let own = program.slots[residual]
@@ -110,7 +120,7 @@ extension Lowering {
     {
       return makeAlias(of: residual, node.type, layout)
     }
-    return try copied(residual, to: layout)
+    return nil
   }
 
   private func storage(of slot: SlotID) -> Int? {
@@ -139,6 +149,21 @@ extension Lowering {
     let biasLayout = bias.flatMap { program.slots[$0].layout }
     let matrix = TensorType([rows, shape[0]], .float32)
     let layout = try Layout.plain(matrix.shape)
+    if options.kernels.contains(.linear), !isPreparing, let bounds = Bounds(epilogue.activation),
+      LinearKernel.isFaster(rows: rows)
+    {
+      let job = strata_linear(
+        isa: options.instructionSet.rawValue, threads: Int32(threads), rows: Int32(rows),
+        channels: Int32(shape[1]), outputs: Int32(shape[0]), low: bounds.low, high: bounds.high)
+      let residual =
+        try epilogue.addsResidual
+        ? plainView(of: node.operands[node.operands.count - 1], as: matrix.shape) : nil
+      let result = makeSlot(matrix, layout)
+      let kernel = LinearKernel(job: job, hasBias: hasBias, hasResidual: epilogue.addsResidual)
+      append(.kernel(kernel, [source, weights, result] + [bias, residual].compactMap(\.self)))
+      if node.type.shape == matrix.shape { return result }
+      return makeAlias(of: result, node.type, try Layout.plain(node.type.shape), constant: nil)
+    }
     var operations: [Attributes.PostOperation] = epilogue.addsResidual ? [.add(layout)] : []
     if let activation = epilogue.activation { operations.append(.eltwise(Eltwise(activation))) }
     let attributes = try Attributes(operations)

@@ -7,6 +7,8 @@ import StrataPasses
 /// operation to operation. Values are reordered only where the next operation wants another layout.
 struct Lowering {
   let plan: Plan
+  let options: KernelOptions
+  let threads: Int
   var program = Program()
   /// The slot that holds each node's value.
   var slots: [SlotID?]
@@ -22,14 +24,23 @@ struct Lowering {
   /// The winners of max poolings, and which poolings' winners will be asked for.
   var poolWorkspaces: [PoolKey: PoolWorkspace] = [:]
   private(set) var trainedPools: Set<PoolKey> = []
+  /// The results of max poolings that convolutions have done.
+  var pooled: [NodeID: SlotID] = [:]
+  /// Depthwise convolutions that the next step will do.
+  var waiting: [NodeID: WaitingDepthwise] = [:]
+  /// How often each node's value is read.
+  let uses: [Int]
   /// Convolutions whose bias needs a gradient.
   private(set) var biasGradients: Set<GradientKey> = []
   /// The batch norm that uses a node's batch moments, and its value once both are computed.
   private(set) var normalisations: [NodeID: NodeID] = [:]
   var normalised: [NodeID: SlotID] = [:]
 
-  init(_ plan: Plan) {
+  init(_ plan: Plan, _ options: KernelOptions, threads: Int) {
     self.plan = plan
+    self.options = options
+    self.threads = threads
+    uses = plan.graph.useCounts()
     slots = Array(repeating: nil, count: plan.graph.nodes.count)
     for (index, node) in plan.graph.nodes.enumerated() {
       if case .maxPool2dGradient(let pooling) = node.op {
@@ -46,8 +57,10 @@ struct Lowering {
     }
   }
 
-  static func lower(_ plan: Plan) throws(StrataError) -> Program {
-    var lowering = Lowering(plan)
+  static func lower(
+    _ plan: Plan, _ options: KernelOptions, threads: Int
+  ) throws(StrataError) -> Program {
+    var lowering = Lowering(plan, options, threads: threads)
     lowering.program.origins = plan.graph.nodes.map(\.origin)
     for index in plan.graph.nodes.indices {
       lowering.node = index
@@ -166,6 +179,19 @@ struct Lowering {
   /// The constant node whose value a slot holds.
   private var constants: [SlotID: Int] = [:]
 
+  /// Makes something out of a constant once, as a part of the preparation; `slot` must hold that constant.
+  mutating func prepare(
+    _ slot: SlotID, floats count: Int, by kernel: any Kernel
+  ) -> SlotID {
+    let node = self.node
+    if let origin = constantNode(of: slot) { self.node = origin }
+    defer { self.node = node }
+    let target = makeSlot(TensorType([count], .float32), nil)
+    constants[target] = self.node
+    append(.kernel(kernel, [slot, target]))
+    return target
+  }
+
   /// The value of a node in row-major order.
   mutating func plainSlot(of id: NodeID) throws(StrataError) -> SlotID {
     let slot = slot(of: id)
@@ -197,7 +223,13 @@ struct Lowering {
     case nil:
       let types = plan.graph.operandTypes(node)
       let isNative = Lowering.isNative(node.type) && types.allSatisfy(Lowering.isNative)
-      if isNative, let slot = try lowerNatively(node) {
+      if let done = pooled[NodeID(self.node)] {
+        slots[self.node] = done
+      } else if isNative, case .conv2d(let settings, let epilogue) = node.op,
+        leaveToPointwise(node, settings, epilogue)
+      {
+        return
+      } else if isNative, let slot = try lowerNatively(node) {
         slots[self.node] = slot
       } else {
         slots[self.node] = try lowerToReference(node)
@@ -262,6 +294,7 @@ extension Step.Action {
     switch self {
     case .primitive(_, let arguments): arguments.map(\.slot)
     case .reference(_, let operands, let result): operands + [result]
+    case .kernel(_, let slots): slots
     case .copy(let source, let target): [source, target]
     }
   }

@@ -50,12 +50,14 @@ final class Layout: @unchecked Sendable {
   }
 
   /// A layout that the primitive may choose.
-  static func any(_ shape: Shape) throws(StrataError) -> Layout {
+  static func any(_ shape: Shape) throws(StrataError) -> Layout { try tagged(shape, dnnl_format_tag_any) }
+
+  /// A layout that oneDNN has a name for.
+  static func tagged(_ shape: Shape, _ tag: dnnl_format_tag_t) throws(StrataError) -> Layout {
     var handle: dnnl_memory_desc_t?
     let dims = shape.sizes.isEmpty ? [1] : shape.sizes
     try check(
-      dnnl_memory_desc_create_with_tag(
-        &handle, Int32(dims.count), dims.map(Int64.init), dnnl_f32, dnnl_format_tag_any),
+      dnnl_memory_desc_create_with_tag(&handle, Int32(dims.count), dims.map(Int64.init), dnnl_f32, tag),
       "a layout of \(shape)")
     return try Layout(owning: handle, dims: dims)
   }

@@ -6,17 +6,20 @@ import StrataRuntime
 
 /// The CPU engine: oneDNN 3, with the reference kernels for what it does not offer.
 public struct OneDNNBackend: Backend {
-  /// Creates the backend; nothing is loaded until a plan is compiled.
-  public init() {}
+  /// Which kernels of our own may take oneDNN's place.
+  public var options: KernelOptions
 
-  /// `onednn`.
-  public var name: String { "onednn" }
+  /// Creates the backend; nothing is loaded until a plan is compiled.
+  public init(_ options: KernelOptions = .standard) { self.options = options }
+
+  /// `onednn`, with what differs from the standard choice of kernels.
+  public var name: String { options == .standard ? "onednn" : "onednn, \(options)" }
   /// Convolutions and linear layers take epilogues.
   public var capabilities: BackendCapabilities { BackendCapabilities(fusesEpilogues: true) }
 
   /// Chooses primitives and layouts for a plan, and places its buffers.
   public func compile(_ plan: Plan) throws(StrataError) -> any Executable {
-    try OneDNNExecutable(plan, threads: Engine.threadCount)
+    try OneDNNExecutable(plan, options, threads: Engine.threadCount)
   }
 
   /// The version of oneDNN in use, `3.2.0`.

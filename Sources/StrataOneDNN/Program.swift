@@ -34,12 +34,22 @@ struct Step {
     case primitive(Primitive, [(argument: Int32, slot: SlotID)])
     /// Runs a reference kernel on row-major slots.
     case reference(Op, operands: [SlotID], result: SlotID)
+    /// Runs a kernel of our own on slots in the order that it expects.
+    case kernel(any Kernel, [SlotID])
     /// Copies bytes.
     case copy(from: SlotID, to: SlotID)
   }
   let action: Action
   /// The node of the plan that the step belongs to.
   let node: Int
+}
+
+/// A kernel of our own, made for its shapes and layouts.
+protocol Kernel: Sendable {
+  /// What a profile calls it.
+  var name: String { get }
+  /// Computes on the memory of its slots.
+  func run(_ slots: [UnsafeMutableRawPointer])
 }
 
 /// Steps on slots, ready to run.

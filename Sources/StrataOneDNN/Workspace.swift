@@ -60,6 +60,9 @@ final class Workspace: @unchecked Sendable {
     }
   }
 
+  /// Points a slot at memory that the caller keeps alive until the workspace has done its last step on it.
+  func bind(_ slot: SlotID, to buffer: Buffer) { setAddress(buffer.pointer, of: slot) }
+
   private func setAddress(_ address: UnsafeMutableRawPointer, of slot: SlotID) {
     let address = address + program.slots[slot].byteOffset
     guard addresses[slot] != address else { return }
@@ -94,6 +97,11 @@ final class Workspace: @unchecked Sendable {
       for operand in operands { values.append(try tensor(operand)) }
       let value = try ReferenceKernels.evaluate(op, values, program.slots[result].type)
       try address(of: result).copyMemory(from: value.pointer, byteCount: value.byteCount)
+    case .kernel(let kernel, let slots):
+      var addresses: [UnsafeMutableRawPointer] = []
+      addresses.reserveCapacity(slots.count)
+      for slot in slots { addresses.append(try address(of: slot)) }
+      kernel.run(addresses)
     case .copy(let source, let target):
       try address(of: target).copyMemory(
         from: try address(of: source), byteCount: program.slots[target].type.byteCount)

@@ -13,6 +13,8 @@ public enum Pass: String, Sendable, Hashable, CaseIterable {
   case fuseEpilogues
   /// Drops what no result needs.
   case deadCode
+  /// Hands gradients to the other processes as soon as they are computed.
+  case contributeEarly
 
   /// Applies the rewrite.
   func rewrite(_ graph: Graph, for backend: BackendCapabilities) throws(StrataError) -> Graph {
@@ -22,6 +24,7 @@ public enum Pass: String, Sendable, Hashable, CaseIterable {
     case .foldBatchNorm: try withBatchNormFolded(graph)
     case .fuseEpilogues: backend.fusesEpilogues ? withEpiloguesFused(graph) : graph
     case .deadCode: withoutDeadCode(graph)
+    case .contributeEarly: contributingEarly(graph)
     }
   }
 }

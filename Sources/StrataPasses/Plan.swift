@@ -32,6 +32,8 @@ public struct Plan: Sendable {
         // Where a run renews variables, what was made from their old values is of no use to the next.
         case .variable: graph.stateUpdates.isEmpty
         case .full: true
+        // Others wait for this process in every run.
+        case .crossRank: false
         default: node.operands.allSatisfy { isConstant[$0.index] }
         }
     }

@@ -30,7 +30,7 @@ private func isIdentity(_ node: Node, of operand: TensorType) -> Bool {
     .softmax, .indexSelect, .unslice, .indexAdd, .matmul, .conv2d, .linear, .maxPool2d, .averagePool2d,
     .batchNorm, .layerNorm, .batchMoments, .conv2dImageGradient, .conv2dWeightGradient, .conv2dBiasGradient,
     .activationGradient, .maxPool2dGradient, .averagePool2dGradient, .adaptiveAveragePool2dGradient,
-    .batchNormGradient:
+    .batchNormGradient, .crossRank:
     false
   }
 }

@@ -1,13 +1,12 @@
 #ifndef STRATA_KERNELS_H
 #define STRATA_KERNELS_H
 
-#include <stdint.h>
-
-/// The cores that this process may run on, at least 1.
-int32_t strata_available_cores(void);
-
-/// Sets the threads of the OpenMP pool that oneDNN runs in, for calls from this thread.
-void strata_set_threads(int32_t count);
+#include "StrataLinear.h"
+#include "StrataParallel.h"
+#include "StrataPointwise.h"
+#include "StrataRandom.h"
+#include "StrataStem.h"
+#include "StrataWinograd.h"
 
 /// Lets the CPU backend that is linked into the program announce itself; does nothing where there is none.
 void strata_install_backend(void);

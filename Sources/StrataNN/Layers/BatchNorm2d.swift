@@ -1,5 +1,7 @@
 import StrataCore
 import StrataGraph
+import StrataRuntime
+import Synchronization
 
 /// Normalises each channel (`torch.nn.BatchNorm2d`; Ioffe and Szegedy 2015, https://arxiv.org/abs/1502.03167).
 ///
@@ -25,6 +27,12 @@ open class BatchNorm2d: Module {
   // swift-format-ignore: AlwaysUseLowerCamelCase
   /// How many batches the statistics have seen: int64, no axes.
   public let num_batches_tracked: StateBuffer?
+  /// Whether the batches of all processes that train together are normalised as one (`torch.nn.SyncBatchNorm`).
+  public final var isSynchronised: Bool {
+    get { synchronisation.load(ordering: .relaxed) }
+    set { synchronisation.store(newValue, ordering: .relaxed) }
+  }
+  private let synchronisation = Atomic(false)
   private let settingsText: (eps: String, momentum: String)
 
   /// Creates a layer.
@@ -59,14 +67,14 @@ open class BatchNorm2d: Module {
       return normalised(x, mean.tensor, variance.tensor)
     }
     let count = x.shape.elementCount / numFeatures
-    guard count > 1 else {
+    guard count > 1 || isSynchronised else {
       return mistake(.shape, "expects more than one value per channel to train with, got \(x.shape)")
     }
-    let (mean, variance) = x.batchMoments()
-    let result = normalised(x, mean, variance)
+    let moments = isSynchronised ? x.momentsOfAllRanks(of: count) : x.moments(of: count)
+    let result = normalised(x, moments.mean, moments.variance)
     // A network may be called on a placeholder to learn shapes or costs; no update could be computed then.
     if isTraining, result.error == nil, (ModuleCall.current?.input ?? CallInput(x)).hasNumbers {
-      track(mean, variance, of: count)
+      track(moments.mean, moments.unbiased)
     }
     return result
   }
@@ -75,12 +83,11 @@ open class BatchNorm2d: Module {
     x.batchNorm(mean: mean, variance: variance, weight: weight?.tensor, bias: bias?.tensor, epsilon: eps)
   }
 
-  private func track(_ mean: Tensor, _ variance: Tensor, of count: Int) {
+  private func track(_ mean: Tensor, _ unbiased: Tensor) {
     guard let counter = num_batches_tracked else { return }
     // The counter depends on no tensor of the graph, which would therefore not carry its update.
     let batches = (counter.value.scalars(as: Int64.self).first ?? 0) + 1
     counter.value = HostTensor([batches], shape: [])
-    let unbiased = variance * (Double(count) / Double(count - 1))
     for (buffer, value) in [(running_mean, mean), (running_var, unbiased)] {
       guard let buffer else { continue }
       if let momentum {

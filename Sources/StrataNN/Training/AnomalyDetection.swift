@@ -58,7 +58,12 @@ struct WatchedPass {
       throw anomaly("the value of \(call.label)", nil)
     }
     if try fails(lossFlag) { throw anomaly("the loss", try loss.value()) }
-    for index in calls.indices.reversed() where try fails(before[index]) && !fails(after[index]) {
+    // A whole passes back what a part of it gave: parts come first.
+    let wholes = Set(calls.compactMap(\.caller))
+    let order = calls.indices.reversed()
+    let parts = order.filter { !wholes.contains(calls[$0].number) }
+    for index in parts + order.filter({ wholes.contains(calls[$0].number) })
+    where try fails(before[index]) && !fails(after[index]) {
       throw anomaly("the gradient that \(calls[index].label) passes back", nil)
     }
     for (flag, (name, _)) in zip(ofParameters, step.optimizer.trainableParameters) where try fails(flag) {

@@ -42,7 +42,8 @@ public final class ExponentialMovingAverage {
 
   deinit { for entry in entries { entry.average.abandonUpdate() } }
 
-  /// Makes the next averages updates of the graph that the network's own updates belong to.
+  /// Makes the next averages updates of the graph that the network's own updates belong to. They are of the values
+  /// that the network has when that graph is run.
   public func update() {
     // A first update copies, whatever the values were when the average was made.
     let kept = Tensor(HostTensor([updateCount == 0 ? 0 : Float(decay)], shape: []))

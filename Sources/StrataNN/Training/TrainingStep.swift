@@ -57,6 +57,9 @@ public final class TrainingStep {
   /// the order of `optimizer.trainableParameters` without those that the loss does not depend on; what they are
   /// replaced by is clipped and used. With it a step takes two runs.
   public var exchange: ((inout [NamedGradient]) throws -> Void)?
+  /// What the gradients become as tensors, before they are clipped and used, such as their sums over processes. The
+  /// step stays one run. Gradients that the loss does not lead to are left out.
+  public var summation: (([Tensor]) -> [Tensor])?
   let loss: (_ output: Tensor, _ target: Tensor) -> Tensor
 
   /// Creates a step with a function that computes the loss from the network's result and the target.
@@ -84,12 +87,23 @@ public final class TrainingStep {
 
   /// Makes one step on a batch that comes in parts, one in memory at a time. Each counts by the share of its first
   /// axis, so that a mean loss gives the gradients of the whole batch; batch norm, however, sees each part by itself.
-  public func callAsFunction(microBatches: [(input: Tensor, target: Tensor)]) throws -> Outcome {
+  ///
+  /// - Parameter weights: What each part's gradients are multiplied with, where other processes have parts too; by
+  ///   default its share of the examples. A part of weight 0 is computed for the others' sake and does not count.
+  public func callAsFunction(
+    microBatches: [(input: Tensor, target: Tensor)], weights: [Double]? = nil
+  ) throws -> Outcome {
     guard let last = microBatches.last else {
       throw StrataError(.argument, "a training step needs a batch")
     }
-    let total = microBatches.reduce(0) { $0 + $1.input.batchSize }
-    var run = Run(self, total: total, count: microBatches.count)
+    if let weights, weights.count != microBatches.count {
+      throw StrataError(
+        .argument, "\(weights.count) weights are given for \(microBatches.count) parts of a batch")
+    }
+    let total = microBatches.enumerated().reduce(0) { sum, part in
+      weights?[part.offset] == 0 ? sum : sum + part.element.input.batchSize
+    }
+    var run = Run(self, total: total, count: microBatches.count, weights: weights)
     for batch in microBatches.dropLast() { try run.accumulate(batch.input, batch.target) }
     return try run.finish(last.input, last.target)
   }
@@ -105,14 +119,18 @@ extension TrainingStep {
     let step: TrainingStep
     let total: Int
     let count: Int
+    private let weights: [Double]?
+    /// The part that is being computed.
+    private var part = 0
     var lossSum = 0.0
     var outputs: [HostTensor] = []
     var sums: [Int: Variable] = [:]
 
-    init(_ step: TrainingStep, total: Int, count: Int) {
+    init(_ step: TrainingStep, total: Int, count: Int, weights: [Double]?) {
       self.step = step
       self.total = total
       self.count = count
+      self.weights = weights
     }
 
     /// A batch's share of the step.
@@ -120,8 +138,8 @@ extension TrainingStep {
 
     /// Runs a micro-batch and adds its gradients to those before.
     mutating func accumulate(_ input: Tensor, _ target: Tensor) throws {
-      let pass = try Pass(step, input, target)
-      for (index, gradient) in weighted(pass, share(input)).enumerated() {
+      let pass = try newPass(input, target)
+      for (index, gradient) in weighted(pass, weights?[part] ?? share(input)).enumerated() {
         guard let gradient else { continue }
         if let sum = sums[index] {
           sum.assign(sum.tensor + gradient)
@@ -138,10 +156,15 @@ extension TrainingStep {
 
     /// Runs the last batch and the update.
     mutating func finish(_ input: Tensor, _ target: Tensor) throws -> Outcome {
-      let pass = try Pass(step, input, target)
-      var gradients = weighted(pass, share(input)).enumerated().map { index, gradient in
+      let pass = try newPass(input, target)
+      var gradients = weighted(pass, weights?[part] ?? share(input)).enumerated().map { index, gradient in
         guard let sum = sums[index] else { return gradient }
         return gradient.map { sum.tensor + $0 } ?? sum.tensor
+      }
+      if let summation = step.summation {
+        let places = gradients.indices.filter { gradients[$0] != nil }
+        let sums = summation(places.compactMap { gradients[$0] })
+        for (place, sum) in zip(places, sums) { gradients[place] = sum }
       }
       if step.exchange != nil || step.options.detectsAnomalies {
         try pass.check(gradients)
@@ -151,19 +174,30 @@ extension TrainingStep {
       try Tensor.evaluate(
         [pass.loss, pass.output] + (norm.map { [$0] } ?? []), updating: step.updatedVariables)
       try note(pass, input)
-      let output = try outputs.count == 1 ? outputs[0] : Tensor.cat(outputs.map { Tensor($0) }).value()
+      let output =
+        try outputs.count > 1
+        ? Tensor.cat(outputs.map { Tensor($0) }).value() : outputs.first ?? pass.output.value()
       return Outcome(
         loss: lossSum, output: output, gradientNorm: try norm?.value().scalars(as: Double.self).first)
     }
 
+    private func newPass(_ input: Tensor, _ target: Tensor) throws -> Pass {
+      let weight = weights?[part]
+      return try Engine.$batchStandsIn.withValue(weight == 0) {
+        try Pass(step, input, target, weight: weight)
+      }
+    }
+
     private func weighted(_ pass: Pass, _ share: Double) -> [Tensor?] {
       // A tensor and no setting: micro-batches of all sizes then share one plan.
-      guard count > 1 else { return pass.gradients }
+      guard !pass.isWeighted, count > 1 || weights != nil else { return pass.gradients }
       let share = Tensor(HostTensor([Float(share)], shape: []))
       return pass.gradients.map { $0.map { $0 * share.to($0.dtype) } }
     }
 
     private mutating func note(_ pass: Pass, _ input: Tensor) throws {
+      defer { part += 1 }
+      if weights?[part] == 0 { return }
       lossSum += (try pass.loss.value().scalars(as: Double.self).first ?? 0) * share(input)
       outputs.append(try pass.output.value())
     }
@@ -219,9 +253,12 @@ private struct Pass {
   let loss: Tensor
   let output: Tensor
   let gradients: [Tensor?]
+  /// Whether the gradients are those of the loss times its weight.
+  let isWeighted: Bool
   private let watched: WatchedPass?
 
-  init(_ step: TrainingStep, _ input: Tensor, _ target: Tensor) throws {
+  init(_ step: TrainingStep, _ input: Tensor, _ target: Tensor, weight: Double?) throws {
+    isWeighted = weight != nil && !step.options.detectsAnomalies
     if step.options.detectsAnomalies {
       let pass = try WatchedPass(step, input, target)
       (loss, output, gradients, watched) = (pass.loss, pass.output, pass.gradients, pass)
@@ -233,7 +270,11 @@ private struct Pass {
     guard loss.rank == 0 else {
       throw StrataError(.shape, "training needs a loss of one number, got \(loss.shape)")
     }
-    gradients = step.optimizer.gradients(of: loss)
+    // The weight comes before the backward pass: where that sums over processes, as synchronised batch norm does,
+    // each of them must bring in its loss with its own weight.
+    var weighted = loss
+    if let weight { weighted = loss * Tensor(HostTensor([Float(weight)], shape: [])).to(loss.dtype) }
+    gradients = step.optimizer.gradients(of: weighted)
     watched = nil
   }
 

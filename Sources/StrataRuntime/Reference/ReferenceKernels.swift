@@ -50,6 +50,7 @@ package enum ReferenceKernels {
     case .batchNorm(let epsilon, let isAffine): return try batchNorm(operands, epsilon, isAffine)
     case .layerNorm(let epsilon, let isAffine): return try layerNorm(operands, epsilon, isAffine)
     case .batchMoments: return try batchMoments(operands[0])
+    case .crossRank(let operation): return try crossRank(operation, operands[0], shape)
     case .dropout(let probability): return try dropout(operands[0], key: operands[1], probability)
     case .conv2dImageGradient(let settings, _):
       return convolutionImageGradient(settings, operands[0], operands[1], shape)

@@ -1,0 +1,2 @@
+#define KERNELS strata_linear_base
+#include "body.h"

@@ -1,0 +1,2 @@
+#define KERNELS strata_pointwise_base
+#include "body.h"

@@ -1,0 +1,202 @@
+// The kernels of pointwise convolutions, included once for each instruction set.
+#include "../product.h"
+#include "pointwise.h"
+
+// MARK: Packing
+
+/// The window of a pixel of the result: where its taps begin, zeros where they are outside.
+INLINE void find_taps(
+  const strata_pointwise *job, const float *source, const float *zeros, int64_t pixel, const float *taps[9]) {
+  const int64_t line = pixel / job->result_width;
+  const int x = (int)(pixel % job->result_width) * job->stride_width - job->pad_left;
+  const int y = (int)(line % job->result_height) * job->stride_height - job->pad_top;
+  const float *image = source + line / job->result_height * job->height * job->width * job->channels;
+  UNROLL for (int v = 0; v < 3; v++)
+    UNROLL for (int u = 0; u < 3; u++) {
+      const int inside = y + v >= 0 && y + v < job->height && x + u >= 0 && x + u < job->width;
+      const int64_t place = ((int64_t)(y + v) * job->width + x + u) * job->channels;
+      taps[3 * v + u] = inside ? image + place : zeros;
+    }
+}
+
+/// Convolves one pixel, all channels.
+INLINE void convolve_pixel(
+  const strata_pointwise *job, const strata_pointwise_buffers *at, const float *zeros, int64_t pixel,
+  float *packed, int64_t distance) {
+  const float *taps[9];
+  find_taps(job, at->source, zeros, pixel, taps);
+  const floats low = filled(job->middle_low), high = filled(job->middle_high);
+  const int64_t channels = job->channels;
+  for (int64_t c = 0; c < channels; c += LANES) {
+    const float *weights = at->depthwise_weights + c;
+    floats sum = at->depthwise_bias ? load(at->depthwise_bias + c) : (floats){0};
+    UNROLL for (int t = 0; t < 9; t++) sum += load(taps[t] + c) * load(weights + t * channels);
+    store(packed, bounded(sum, low, high));
+    packed += distance;
+  }
+}
+
+/// Convolves pixels side by side whose windows are inside the image; the weights stay in registers.
+INLINE void convolve_run(
+  const strata_pointwise *job, const strata_pointwise_buffers *at, const float *corner, int64_t count,
+  float *packed, int64_t distance) {
+  const floats low = filled(job->middle_low), high = filled(job->middle_high);
+  const int64_t channels = job->channels, line = job->width * channels;
+  const int64_t step = job->stride_width * channels;
+  for (int64_t c = 0; c < channels; c += LANES) {
+    floats weights[9];
+    UNROLL for (int t = 0; t < 9; t++) weights[t] = load(at->depthwise_weights + t * channels + c);
+    const floats shift = at->depthwise_bias ? load(at->depthwise_bias + c) : (floats){0};
+    const float *from = corner + c;
+    for (int64_t i = 0; i < count; i++) {
+      floats sum = shift;
+      UNROLL for (int t = 0; t < 9; t++) sum += load(from + t / 3 * line + t % 3 * channels) * weights[t];
+      store(packed + i * LANES, bounded(sum, low, high));
+      from += step;
+    }
+    packed += distance;
+  }
+}
+
+/// Convolves `count` pixels from `pixel` on.
+INLINE void convolve_group(
+  const strata_pointwise *job, const strata_pointwise_buffers *at, const float *zeros, int64_t pixel,
+  int64_t count, float *packed) {
+  const int64_t channels = job->channels, distance = count * LANES;
+  for (int64_t i = 0; i < count;) {
+    const int64_t line = (pixel + i) / job->result_width, column = (pixel + i) % job->result_width;
+    const int64_t x = column * job->stride_width - job->pad_left;
+    const int64_t y = line % job->result_height * job->stride_height - job->pad_top;
+    int64_t run = 0;
+    if (x >= 0 && y >= 0 && y + 3 <= job->height && x + 3 <= job->width) {
+      run = (job->width - 3 - x) / job->stride_width + 1;
+      if (run > job->result_width - column) run = job->result_width - column;
+      if (run > count - i) run = count - i;
+    }
+    if (run > 0) {
+      const int64_t image = line / job->result_height * job->height;
+      const float *corner = at->source + ((image + y) * job->width + x) * channels;
+      convolve_run(job, at, corner, run, packed + i * LANES, distance);
+      i += run;
+    } else {
+      convolve_pixel(job, at, zeros, pixel + i, packed + i * LANES, distance);
+      i++;
+    }
+  }
+}
+
+INLINE void copy_pixel(
+  const strata_pointwise *job, const strata_pointwise_buffers *at, int64_t pixel, float *packed, int64_t distance) {
+  if (job->stride_height != 1 || job->stride_width != 1) {
+    const int64_t line = pixel / job->result_width, x = pixel % job->result_width * job->stride_width;
+    const int64_t y = line % job->result_height * job->stride_height;
+    pixel = (line / job->result_height * job->height + y) * job->width + x;
+  }
+  const float *from = at->source + pixel * job->channels;
+  for (int64_t c = 0; c < job->channels; c += LANES) {
+    store(packed, load(from + c));
+    packed += distance;
+  }
+}
+
+static void pack(
+  const strata_pointwise *job, const strata_pointwise_buffers *at, int64_t begin, int64_t rows, int64_t first,
+  int64_t last, float *zeros, float *packed) {
+  if (job->is_separable) memset(zeros, 0, sizeof(float) * job->channels);
+  int64_t group = 0;
+  for (int64_t row = 0; row < rows; group++) {
+    const int64_t count = group_rows(rows, MOST_ROWS, row);
+    if (group >= first && group < last) {
+      float *target = packed + row * job->channels;
+      if (job->is_separable) {
+        convolve_group(job, at, zeros, begin + row, count, target);
+      } else {
+        for (int64_t i = 0; i < count; i++)
+          copy_pixel(job, at, begin + row + i, target + i * LANES, count * LANES);
+      }
+    }
+    row += count;
+  }
+}
+
+// MARK: Products
+
+INLINE void multiply_rows(
+  const int rows, const int vectors, const strata_pointwise *job, const float *values, const float *weights,
+  const float *ahead, int64_t lines, const float *bias, const float *residual, float *result) {
+  floats sum[MOST_ROWS][PANEL];
+  add_products(rows, vectors, job->channels, values, weights, ahead, lines, sum);
+  const int64_t outputs = job->outputs;
+  const floats low = filled(job->low), high = filled(job->high);
+  UNROLL for (int j = 0; j < vectors; j++) {
+    const floats shift = bias ? load(bias + j * LANES) : (floats){0};
+    UNROLL for (int i = 0; i < rows; i++) sum[i][j] += shift;
+  }
+  if (residual) {
+    UNROLL for (int i = 0; i < rows; i++)
+      UNROLL for (int j = 0; j < vectors; j++) sum[i][j] += load(residual + i * outputs + j * LANES);
+  }
+  UNROLL for (int i = 0; i < rows; i++)
+    UNROLL for (int j = 0; j < vectors; j++)
+      store(result + i * outputs + j * LANES, bounded(sum[i][j], low, high));
+}
+
+#define MULTIPLY(count)                                                                              \
+  case count:                                                                                        \
+    if (count <= MOST_ROWS)                                                                          \
+      multiply_rows(                                                                                 \
+        count <= MOST_ROWS ? count : 1, vectors, job, values, weights, ahead, lines, bias, residual, \
+        result);                                                                                     \
+    break;
+
+INLINE void multiply_group(
+  int64_t rows, const int vectors, const strata_pointwise *job, const float *values, const float *weights,
+  const float *ahead, int64_t lines, const float *bias, const float *residual, float *result) {
+  switch (rows) {
+    MULTIPLY(1) MULTIPLY(2) MULTIPLY(3) MULTIPLY(4) MULTIPLY(5) MULTIPLY(6) MULTIPLY(7)
+    MULTIPLY(8) MULTIPLY(9) MULTIPLY(10) MULTIPLY(11) MULTIPLY(12) MULTIPLY(13) MULTIPLY(14)
+  }
+}
+
+static void multiply(
+  const strata_pointwise *job, const strata_pointwise_buffers *at, int64_t begin, int64_t rows, int64_t first,
+  int64_t last, const float *packed) {
+  const int64_t outputs = job->outputs, lines = lines_ahead((rows + MOST_ROWS - 1) / MOST_ROWS);
+  for (int64_t panel = first; panel < last; panel++) {
+    const int64_t output = panel * PANEL * LANES;
+    const float *weights = at->weights + output * job->channels;
+    const float *bias = at->bias ? at->bias + output : 0;
+    const float *ahead = weights + PANEL * LANES * job->channels;
+    for (int64_t row = 0; row < rows;) {
+      const int64_t count = group_rows(rows, MOST_ROWS, row);
+      const int64_t place = (begin + row) * outputs + output;
+      const float *residual = at->residual ? at->residual + place : 0;
+      const float *values = packed + row * job->channels;
+      if (outputs - output >= PANEL * LANES) {
+        multiply_group(
+          count, PANEL, job, values, weights, ahead, lines, bias, residual, at->result + place);
+      } else {
+        multiply_group(count, 1, job, values, weights, ahead, lines, bias, residual, at->result + place);
+      }
+      ahead += lines * job->channels;
+      row += count;
+    }
+  }
+}
+
+// MARK: Weights
+
+/// Packs the panels from `first` to `last`.
+static void prepare(
+  const strata_pointwise *job, const float *weights, float *prepared, int64_t first, int64_t last) {
+  const int64_t channels = job->channels;
+  for (int64_t panel = first; panel < last; panel++) {
+    const int64_t output = panel * PANEL * LANES, left = job->outputs - output;
+    const int64_t width = left < PANEL * LANES ? left : PANEL * LANES;
+    float *target = prepared + output * channels;
+    for (int64_t c = 0; c < channels; c++)
+      for (int64_t k = 0; k < width; k++) target[c * width + k] = weights[(output + k) * channels + c];
+  }
+}
+
+const pointwise_kernels KERNELS = {MOST_ROWS, PANEL * LANES, pack, multiply, prepare};

@@ -1,0 +1,2 @@
+#define KERNELS strata_stem_base
+#include "body.h"

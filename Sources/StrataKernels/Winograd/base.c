@@ -1,0 +1,2 @@
+#define KERNELS strata_winograd_base
+#include "body.h"

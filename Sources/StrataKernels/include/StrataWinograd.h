@@ -1,0 +1,47 @@
+#ifndef STRATA_WINOGRAD_H
+#define STRATA_WINOGRAD_H
+
+#include <stdint.h>
+
+/// Distances in floats within an image whose channels lie side by side at least 16 at a time: from image to image,
+/// from one block of 16 channels to the next, from row to row and from pixel to pixel.
+typedef struct {
+  int64_t image, block, row, pixel;
+} strata_image_layout;
+
+/// A 3×3 or 5×5 convolution with stride 1 by Winograd's minimal filtering: Lavin and Gray, "Fast Algorithms for
+/// Convolutional Neural Networks" (2015), https://arxiv.org/abs/1509.09308.
+///
+/// Channels and outputs are multiples of 16. All sizes and layouts are fixed; buffers are given at each run.
+typedef struct {
+  int32_t isa, threads;
+  /// Weights along each axis: 3 or 5.
+  int32_t kernel;
+  /// Results of a tile along each axis: 2 or 4; with 5 weights, 4.
+  int32_t tile;
+  int32_t batch, channels, height, width;
+  int32_t outputs, result_height, result_width;
+  int32_t pad_top, pad_left;
+  /// Of the result, and of the residual.
+  strata_image_layout source, result;
+  /// Bounds of the results: a rectifier is 0 to infinity.
+  float low, high;
+  /// Whether the largest of each 2×2 window is kept; `result_height` and `result_width` are those before.
+  int32_t pools;
+} strata_winograd;
+
+/// Floats of the transformed weights.
+int64_t strata_winograd_weight_count(const strata_winograd *job);
+
+/// Bytes that a run needs besides.
+int64_t strata_winograd_scratch_bytes(const strata_winograd *job);
+
+/// Transforms weights `[outputs, channels, kernel, kernel]`.
+void strata_winograd_prepare(const strata_winograd *job, const float *weights, float *prepared);
+
+/// Computes a result. `bias` and `residual` may be null; `residual` may be `result`.
+void strata_winograd_run(
+  const strata_winograd *job, const float *source, const float *prepared, const float *bias,
+  const float *residual, float *result, float *scratch);
+
+#endif

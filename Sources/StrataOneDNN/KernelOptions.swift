@@ -1,0 +1,82 @@
+import COneDNN
+import StrataKernels
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// Kernels of our own that may take oneDNN's place. Each has a switch, so that a difference can be traced to it.
+public enum OwnKernel: String, Sendable, Hashable, CaseIterable {
+  /// 3×3 and 5×5 convolutions with stride 1 by Winograd's minimal filtering.
+  case winograd
+  /// 1×1 convolutions.
+  case pointwise
+  /// Depthwise 3×3 convolutions together with the 1×1 convolution that follows.
+  case separable
+  /// Convolutions of images of few channels, which networks begin with.
+  case stem
+  /// Linear layers for few rows, which read their weights once.
+  case linear
+}
+
+/// Which kernels of our own are used, and for which processors they are made.
+public struct KernelOptions: Sendable, Hashable, CustomStringConvertible {
+  /// The instruction sets that kernels are written for.
+  public enum InstructionSet: Int32, Sendable, Hashable, Comparable, CaseIterable {
+    /// What every processor of the architecture has.
+    case base = 0
+    /// x86 from 2013 on: vectors of 8 floats, multiplication and addition in one.
+    case avx2 = 1
+    /// Vectors of 16 floats.
+    case avx512 = 2
+
+    /// Older sets are less.
+    public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
+
+    /// The best that the processor has and oneDNN is allowed to use: `ONEDNN_MAX_CPU_ISA` limits both.
+    public static var best: Self {
+      let own = Self(rawValue: strata_instruction_set()) ?? .base
+      #if arch(x86_64)
+        let isa = dnnl_get_effective_cpu_isa().rawValue
+        func has(_ wanted: dnnl_cpu_isa_t) -> Bool { isa & wanted.rawValue == wanted.rawValue }
+        let allowed: Self = has(dnnl_cpu_isa_avx512_core) ? .avx512 : has(dnnl_cpu_isa_avx2) ? .avx2 : .base
+        return min(own, allowed)
+      #else
+        return own
+      #endif
+    }
+  }
+
+  /// The kernels that are on.
+  public var kernels: Set<OwnKernel>
+  /// The instructions that they use.
+  public var instructionSet: InstructionSet
+  /// Whether a kernel is used wherever it can be, faster or not, with tiles of this size; for tests.
+  public var forcedTile: Int?
+
+  /// Creates a choice.
+  public init(
+    _ kernels: Set<OwnKernel> = Set(OwnKernel.allCases), instructionSet: InstructionSet = .best,
+    forcedTile: Int? = nil
+  ) {
+    self.kernels = kernels
+    self.instructionSet = instructionSet
+    self.forcedTile = forcedTile
+  }
+
+  /// All kernels with the best instructions. `STRATA_KERNELS` names those that are on instead, or `none`.
+  public static let standard: KernelOptions = {
+    guard let text = getenv("STRATA_KERNELS") else { return KernelOptions() }
+    let names = String(cString: text).split(whereSeparator: { $0 == "," || $0 == " " })
+    return KernelOptions(Set(names.compactMap { OwnKernel(rawValue: String($0)) }))
+  }()
+
+  /// The kernels that are on, and their instructions.
+  public var description: String {
+    let names = OwnKernel.allCases.filter(kernels.contains).map(\.rawValue).joined(separator: " ")
+    let tile = forcedTile.map { ", tiles of \($0)" } ?? ""
+    return "own kernels: \(names.isEmpty ? "none" : names), \(instructionSet)\(tile)"
+  }
+}

@@ -1,0 +1,43 @@
+import COneDNN
+import StrataCore
+import StrataKernels
+
+extension Layout {
+  /// Images with 16 channels side by side, then the next pixel.
+  static func blocked(_ image: Shape) throws(StrataError) -> Layout {
+    try tagged(image, dnnl_aBcd16b)
+  }
+
+  /// Distances in an image whose channels lie side by side, all or 16 at a time; nil for other layouts.
+  var channelBlocks: strata_image_layout? {
+    guard dims.count == 4, dims[1] % 16 == 0, let strides, let blocks else { return nil }
+    if blocks.isEmpty, strides[1] == 1 || dims[1] == 1 {
+      return strata_image_layout(image: strides[0], block: 16, row: strides[2], pixel: strides[3])
+    }
+    guard blocks.count == 1, blocks[0].axis == 1, blocks[0].size == 16 else { return nil }
+    return strata_image_layout(image: strides[0], block: strides[1], row: strides[2], pixel: strides[3])
+  }
+
+  /// Whether channels are in blocks.
+  var isBlocked: Bool { blocks?.isEmpty == false }
+
+  private var strides: [Int64]? {
+    var pointer: UnsafePointer<Int64>?
+    guard dnnl_memory_desc_query(handle, dnnl_query_strides, &pointer) == dnnl_success, let pointer else {
+      return nil
+    }
+    return Array(UnsafeBufferPointer(start: pointer, count: dims.count))
+  }
+
+  /// The parts of axes that lie innermost; nil where oneDNN does not say.
+  private var blocks: [(axis: Int64, size: Int64)]? {
+    var count: Int32 = 0
+    var sizes: UnsafePointer<Int64>?
+    var axes: UnsafePointer<Int64>?
+    guard dnnl_memory_desc_query(handle, dnnl_query_inner_nblks_s32, &count) == dnnl_success,
+      dnnl_memory_desc_query(handle, dnnl_query_inner_blks, &sizes) == dnnl_success,
+      dnnl_memory_desc_query(handle, dnnl_query_inner_idxs, &axes) == dnnl_success, let sizes, let axes
+    else { return nil }
+    return (0..<Int(count)).map { (axes[$0], sizes[$0]) }
+  }
+}
