@@ -44,7 +44,14 @@ FAMILIES = {
     "RegNet": [f"regnet_{k}_{s}" for k in "xy" for s in REGNETS] + ["regnet_y_128gf"],
     "ConvNeXt": [f"convnext_{s}" for s in ("tiny", "small", "base", "large")],
     "LeNet5": ["lenet5"],
+    "SmallCNN": ["small_cnn"],
+    "CIFARResNet": [f"resnet{depth}" for depth in (20, 32, 44, 56, 110)],
 }
+# Networks that torchvision does not have; the classes below define them.
+OWN = {"lenet5": (1, 28, 28), "small_cnn": (1, 28, 28),
+       **{f"resnet{depth}": (3, 32, 32) for depth in (20, 32, 44, 56, 110)}}
+# What the paper of the CIFAR networks says, in millions of parameters.
+STATED = {"resnet20": 0.27, "resnet32": 0.46, "resnet44": 0.66, "resnet56": 0.85, "resnet110": 1.7}
 LAYERS = """
 LayerNorm(8)
 LayerNorm((3, 8), eps=1e-6)
@@ -78,6 +85,8 @@ OPTIONS = [
     ("squeezenet1_1", {"dropout": 0.75, "classes": 3}, {"dropout": 0.75, "num_classes": 3}),
     ("googlenet", {"dropout": 0.45}, {"dropout": 0.45}),
     ("mnasnet1_0", {"dropout": 0.15}, {"dropout": 0.15}),
+    ("resnet20", {"width": 0.5, "classes": 7}, {"width": 0.5, "num_classes": 7}),
+    ("small_cnn", {"width": 0.25, "classes": 3}, {"width": 0.25, "num_classes": 3}),
 ]
 
 
@@ -109,6 +118,64 @@ class LeNet5(nn.Module):
         return self.classifier(self.features(x).flatten(1))
 
 
+class SmallCNN(nn.Module):
+    def __init__(self, num_classes=10, width=1):
+        super().__init__()
+        layers, channels = [], 1
+        for outputs, stride in ((32, 1), (64, 2), (64, 1), (128, 2)):
+            outputs = round(outputs * width)
+            layers += [nn.Conv2d(channels, outputs, 3, stride=stride, padding=1, bias=False),
+                       nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
+            channels = outputs
+        self.features = nn.Sequential(*layers)
+        self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
+        self.classifier = nn.Linear(channels, num_classes)
+
+    def forward(self, x):
+        return self.classifier(self.avgpool(self.features(x)).flatten(1))
+
+
+class Block(nn.Module):
+    """A block of the CIFAR networks, with shortcuts of option A."""
+
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outputs)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.stride, self.new = stride, outputs - inputs
+
+    def forward(self, x):
+        y = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
+        shortcut = nn.functional.pad(x[:, :, ::self.stride, ::self.stride],
+                                     (0, 0, 0, 0, self.new // 2, self.new - self.new // 2))
+        return self.relu(y + shortcut)
+
+
+class CIFARResNet(nn.Module):
+    def __init__(self, depth, num_classes=10, width=1):
+        super().__init__()
+        widths = [round(channels * width) for channels in (16, 32, 64)]
+        self.conv1 = nn.Conv2d(3, widths[0], 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(widths[0])
+        self.relu = nn.ReLU(inplace=True)
+        inputs = widths[0]
+        for stage, outputs in enumerate(widths, 1):
+            blocks = []
+            for index in range((depth - 2) // 6):
+                blocks.append(Block(inputs, outputs, 2 if stage > 1 and index == 0 else 1))
+                inputs = outputs
+            setattr(self, f"layer{stage}", nn.Sequential(*blocks))
+        self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
+        self.fc = nn.Linear(inputs, num_classes)
+
+    def forward(self, x):
+        x = self.layer3(self.layer2(self.layer1(self.relu(self.bn1(self.conv1(x))))))
+        return self.fc(self.avgpool(x).flatten(1))
+
+
 def draw_nothing():
     """From here on, networks keep the memory they find: the values come from the formula."""
     for name in [n for n in dir(nn.init) if n.endswith("_") and not n.startswith("_")]:
@@ -121,6 +188,10 @@ def build(name, **kwargs):
         return MobileNetV1(float(variant), **kwargs)
     if base == "lenet5":
         return LeNet5(**kwargs)
+    if base == "small_cnn":
+        return SmallCNN(**kwargs)
+    if base in STATED:
+        return CIFARResNet(int(base.removeprefix("resnet")), **kwargs)
     if base == "googlenet":
         kwargs = {"aux_logits": False, "init_weights": False, **kwargs}
     model = getattr(models, base)(**kwargs)
@@ -152,7 +223,7 @@ def facts(model):
 
 def published(name):
     """[crop size, GMACs] of all weights, and the number of parameters they state."""
-    if "@" in name and not name.endswith("@torchvision") or name == "lenet5":
+    if "@" in name and not name.endswith("@torchvision") or name in OWN:
         return {}
     weights = list(models.get_model_weights(name.partition("@")[0]))
     counts = {w.meta["num_params"] for w in weights}
@@ -162,7 +233,7 @@ def published(name):
 
 
 def image(name, size):
-    return (1, 28, 28) if name == "lenet5" else (3, size, size)
+    return OWN.get(name, (3, size, size))
 
 
 @torch.no_grad()
@@ -223,7 +294,8 @@ def main():
             strata = "vgg16@torchvision" if name == "vgg16" else name
             model = build(name)
             case = {"name": strata, "class": family, **facts(model), **published(name)}
-            own = {size for size, _ in case.get("published_macs", [])} or {224}
+            assert name not in STATED or abs(case["parameters"] / 1e6 - STATED[name]) < 0.05, name
+            own = {size for size, _ in case.get("published_macs", [])} or {OWN.get(name, (3, 224))[1]}
             if name == names[0]:
                 write_text(f"families/{strata}.txt", str(model) + "\n")
             case["macs"] = [[size, multiply_adds(model, image(name, size))] for size in sorted(own)]

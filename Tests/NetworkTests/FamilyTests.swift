@@ -41,7 +41,7 @@ enum Families {
   func coverage() {
     #expect(Set(ModelRegistry.names).subtracting(Families.networks) == Set(ModelRegistry.lab.map(\.name)))
     #expect(Set(Families.networks).isSubset(of: ModelRegistry.names))
-    #expect(Families.networks.count == 69)
+    #expect(Families.networks.count == 75)
   }
 
   @Test("print as in torchvision", arguments: Families.names)
@@ -142,7 +142,9 @@ enum Families {
 
   @Test(
     "are torchvision's without passes and on plain loops",
-    arguments: ["lenet5", "mobilenet_v1@0.25", "shufflenet_v2_x0_5", "squeezenet1_1"])
+    arguments: [
+      "lenet5", "small_cnn", "resnet20", "mobilenet_v1@0.25", "shufflenet_v2_x0_5", "squeezenet1_1",
+    ])
   func plain(name: String) throws {
     let facts = try #require(Families.byName[name])
     let classes = try #require(Families.document["classes"]?.integer)

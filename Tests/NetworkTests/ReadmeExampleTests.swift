@@ -63,6 +63,40 @@ import Testing
   }
 }
 
+extension ReadmeExampleTests {
+  @Test("training as the README says lowers the loss", arguments: ["README.md", "README.zh-CN.md"])
+  func training(readme: String) throws {
+    // README training
+    func train(
+      _ model: Module, on batches: [(images: Tensor, labels: Tensor)], epochs: Int
+    ) throws -> [Double] {
+      let optimizer = SGD(model, lr: 0.05, momentum: 0.9, weightDecay: 5e-4)
+      let schedule = CosineAnnealingLR(optimizer, tMax: epochs)
+      let step = TrainingStep(model, optimizer: optimizer, loss: CrossEntropyLoss(labelSmoothing: 0.1))
+      model.train()
+      var losses: [Double] = []
+      for _ in 0..<epochs {
+        for (images, labels) in batches { losses.append(try step(images, labels).loss) }
+        schedule.step()
+      }
+      return losses
+    }
+    // end
+
+    #expect(try Page(readme).swift[2] == Page.example("training"))
+    // Dark images and bright ones.
+    let labels = Tensor([0, 1, 0, 1] as [Int64])
+    let batches = (0..<2).map { number in
+      let noise = Tensor.rand([4, 1, 8, 8], seed: UInt64(number))
+      return (images: noise + labels.to(.float32).reshape(4, 1, 1, 1), labels: labels)
+    }
+    let model = Sequential(
+      Conv2d(1, 4, kernelSize: 3), BatchNorm2d(4), ReLU(), AdaptiveAvgPool2d(1), Flatten(), Linear(4, 2))
+    let losses = try train(model, on: batches, epochs: 10)
+    #expect(losses.count == 20 && losses[19] < 0.8 * losses[0])
+  }
+}
+
 /// A page with its blocks of code.
 private struct Page {
   /// All of it.
@@ -91,7 +125,7 @@ private struct Page {
         block = (String(line.dropFirst(3)), [])
       }
     }
-    try #require(block == nil && swift.count == 2, "\(name) has two blocks of Swift")
+    try #require(block == nil && swift.count == 3, "\(name) has three blocks of Swift")
   }
 
   /// The lines of this file between the mark of an example and its end, without their indent.
