@@ -10,6 +10,10 @@ public struct Batch: Sendable {
   public var softLabels: HostTensor?
   /// The numbers of the examples in the data set.
   public var indices: [Int]
+  /// How many examples the batch has over all processes, where each takes a part of it.
+  public var total: Int
+  /// Whether there is no example for this process: the batch then holds one of another's, which does not count.
+  public var standsIn = false
 
   /// Creates a batch.
   public init(inputs: HostTensor, labels: HostTensor, softLabels: HostTensor? = nil, indices: [Int]) {
@@ -17,10 +21,14 @@ public struct Batch: Sendable {
     self.labels = labels
     self.softLabels = softLabels
     self.indices = indices
+    total = indices.count
   }
 
   /// The number of examples.
   public var count: Int { indices.count }
+
+  /// The part that this process's mean loss has in the mean over the whole batch.
+  public var share: Double { standsIn || total == 0 ? 0 : Double(count) / Double(total) }
 }
 
 /// Where a loader is: what a run keeps to go on, in the middle of an epoch, with the batches that would have
@@ -53,24 +61,35 @@ public enum Sampling: Sendable, Hashable {
   case weighted([Double], count: Int? = nil)
 }
 
-/// The part of each epoch that one of several processes takes, torch's `DistributedSampler`.
+/// The part of each epoch that one of several processes takes.
 public struct Shard: Sendable, Hashable {
+  /// What is divided among the processes.
+  public enum Cut: Sendable, Hashable {
+    /// The examples of an epoch, torch's `DistributedSampler`: everybody gets as many, some of them twice if need be.
+    case epoch
+    /// Each batch: together the processes see the batches that one alone would, and no example twice.
+    case batches
+  }
+
   /// Which of them this one is, counted from 0.
   public let rank: Int
   /// How many there are.
   public let count: Int
+  /// What is divided.
+  public let cut: Cut
 
   /// Creates a part.
-  public init(rank: Int, of count: Int) throws(StrataError) {
+  public init(rank: Int, of count: Int, cutting cut: Cut = .epoch) throws(StrataError) {
     guard count > 0, (0..<count).contains(rank) else {
       throw StrataError(.argument, "rank \(rank) is none of \(count)")
     }
     self.rank = rank
     self.count = count
+    self.cut = cut
   }
 
   /// The whole.
   public static let whole = Shard()
 
-  private init() { (rank, count) = (0, 1) }
+  private init() { (rank, count, cut) = (0, 1, .epoch) }
 }

@@ -6,6 +6,22 @@ struct BatchRequest: Sendable {
   let state: LoaderState
   /// The examples.
   let indices: [Int]
+  /// How many the batch has over all processes.
+  let total: Int
+  /// The place of each example in the whole batch.
+  let places: [Int]
+  /// Whether the example is another process's and does not count.
+  let standsIn: Bool
+
+  /// Creates the request of one process for a batch: every so many examples, from its rank on.
+  init(state: LoaderState, batch: ArraySlice<Int>, part: Shard) {
+    self.state = state
+    total = batch.count
+    let own = Array(stride(from: part.rank, to: batch.count, by: part.count))
+    standsIn = own.isEmpty
+    places = standsIn ? [0] : own
+    indices = places.map { batch[batch.startIndex + $0] }
+  }
 }
 
 /// Makes samples and batches: pure functions of a request, for any thread.
@@ -27,7 +43,7 @@ struct BatchMaker: Sendable {
     let index = request.indices[place]
     let example = try dataset.item(at: index)
     var key = Purpose.samples.key(request.state).child(index)
-    if repeats { key = key.child(request.state.position + place) }
+    if repeats { key = key.child(request.state.position + request.places[place]) }
     let tensor = try transformed(example.sample, key, index)
     guard (0..<max(dataset.classCount, 1)).contains(example.label) else {
       throw StrataError(
@@ -67,9 +83,11 @@ struct BatchMaker: Sendable {
       }
     }
     let labels = HostTensor(items.map { Int64($0.label) })
-    let batch = Batch(inputs: inputs, labels: labels, indices: request.indices)
+    var batch = Batch(inputs: inputs, labels: labels, indices: request.indices)
     let key = Purpose.batches.key(request.state).child(request.state.position)
-    return try batchTransform?.apply(batch, key: key) ?? batch
+    batch = try batchTransform?.apply(batch, key: key) ?? batch
+    (batch.total, batch.standsIn) = (request.total, request.standsIn)
+    return batch
   }
 
   /// The batch of a request, made by this thread alone.

@@ -10,7 +10,7 @@ import StrataCore
 #endif
 
 /// Files and folders of data, read as wholes.
-enum DataFile {
+package enum DataFile {
   /// The bytes of a file; those of a gzip file unpacked, whatever its name ends with.
   static func read(_ path: String, limit: Int = 1 << 30) throws(StrataError) -> [UInt8] {
     let file = try PictureFile.read(path) { _ in }
@@ -67,12 +67,12 @@ enum DataFile {
   }
 
   /// A path in a folder; an absolute one stays.
-  static func joined(_ folder: String, _ name: String) -> String {
+  package static func joined(_ folder: String, _ name: String) -> String {
     if name.hasPrefix("/") || folder.isEmpty { return name }
     return folder.hasSuffix("/") ? folder + name : "\(folder)/\(name)"
   }
 
-  static func isFolder(_ path: String) -> Bool { kind(path) == S_IFDIR }
+  package static func isFolder(_ path: String) -> Bool { kind(path) == S_IFDIR }
   static func isFile(_ path: String) -> Bool { kind(path) == S_IFREG }
 
   /// What makes two paths the same file.
@@ -93,7 +93,7 @@ enum DataFile {
   }
 
   /// The names in a folder but hidden ones, by bytes: the same order on every machine, and Python's.
-  static func names(in folder: String) throws(StrataError) -> [String] {
+  package static func names(in folder: String) throws(StrataError) -> [String] {
     guard let stream = opendir(folder) else {
       if errno == ENOENT { throw StrataError(.file, "\(folder): there is no such folder") }
       if errno == ENOTDIR { throw StrataError(.file, "\(folder): a folder is expected, and this is a file") }

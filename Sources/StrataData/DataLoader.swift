@@ -10,16 +10,19 @@ import Synchronization
 public final class DataLoader: Sendable {
   /// Where the examples come from.
   public let dataset: any Dataset
-  /// How many examples a batch has.
+  /// How many examples a batch has; over all processes, where each takes a part of every batch.
   public let batchSize: Int
   /// Whether a smaller batch at the end of an epoch is left out.
   public let dropLast: Bool
   /// How many batches an epoch has.
   public let batchCount: Int
-  /// How many examples of the epoch are given out by this loader.
+  /// How many examples of the epoch are given out by this loader; by those of all processes, where each takes a part
+  /// of every batch.
   public let epochCount: Int
 
   private let order: SampleOrder
+  /// The part of each batch that is given out.
+  private let part: Shard
   private let maker: BatchMaker
   private let prefetch: Int
   private let pipeline: LoaderPipeline?
@@ -55,7 +58,8 @@ public final class DataLoader: Sendable {
       throw StrataError(.argument, "a loader has 0 to 1024 threads, not \(workers ?? 0)")
     }
     guard prefetch > 0 else { throw StrataError(.argument, "1 batch or more is read ahead, not \(prefetch)") }
-    order = try SampleOrder(dataset, sampling, shard, dropLast: dropLast)
+    part = shard.cut == .batches ? shard : .whole
+    order = try SampleOrder(dataset, sampling, shard.cut == .epoch ? shard : .whole, dropLast: dropLast)
     maker = BatchMaker(
       dataset: dataset, transform: transform, batchTransform: batchTransform, repeats: order.repeats)
     let count = order.epochCount
@@ -104,13 +108,13 @@ public final class DataLoader: Sendable {
     guard let pipeline else {
       let request = request(&cursor, from: cursor.state.position)
       let batch = try maker.batch(request)
-      cursor.state.position += batch.count
+      cursor.state.position += batch.total
       return batch
     }
     readAhead(&cursor, pipeline)
     do throws(StrataError) {
       let batch = try pipeline.next()
-      cursor.state.position += batch.count
+      cursor.state.position += batch.total
       readAhead(&cursor, pipeline)
       return batch
     } catch {
@@ -125,7 +129,7 @@ public final class DataLoader: Sendable {
     while waiting < prefetch, cursor.ordered < epochCount {
       let request = request(&cursor, from: cursor.ordered)
       pipeline.submit(request)
-      cursor.ordered += request.indices.count
+      cursor.ordered += request.total
       waiting += 1
     }
   }
@@ -136,7 +140,7 @@ public final class DataLoader: Sendable {
     var state = cursor.state
     state.position = position
     return BatchRequest(
-      state: state, indices: Array(indices[position..<min(position + batchSize, epochCount)]))
+      state: state, batch: indices[position..<min(position + batchSize, epochCount)], part: part)
   }
 
   private static func check(_ state: LoaderState, _ count: Int) throws(StrataError) {

@@ -7,6 +7,7 @@ enum FileSignature {
   case pickle
   case safetensors
   case json
+  case onnx
 
   init?(_ buffer: Buffer) {
     defer { withExtendedLifetime(buffer) {} }
@@ -21,6 +22,11 @@ enum FileSignature {
       self = .safetensors
     } else if bytes.count > 2, bytes[0] == 0x80, bytes[1] <= 5 {
       self = .pickle
+    } else if bytes.count > 3, bytes[0] == 8, (1...32).contains(bytes[1]),
+      [0x12, 0x3a, 0x42].contains(bytes[2])
+    {
+      // Exporters begin with the version of the format, followed by their name, the graph or the operators' version.
+      self = .onnx
     } else if bytes.first(where: { !" \t\r\n".utf8.contains($0) }) == UInt8(ascii: "{") {
       self = .json
     } else {

@@ -27,6 +27,9 @@ public enum FileSystem {
     return Buffer(pointer: address, byteCount: size, owner: Mapping(address: address, byteCount: size))
   }
 
+  /// Whether there is a file or folder at a path.
+  public static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
   /// Reads a file into memory.
   public static func read(_ path: String) throws(StrataError) -> [UInt8] {
     let mapped = try map(path)
@@ -38,8 +41,11 @@ public enum FileSystem {
   /// Writes a file: `body` fills a temporary one beside it, which then takes its place.
   ///
   /// If anything fails the temporary file is removed and what was there before is untouched.
+  ///
+  /// - Parameter isDurable: Whether the bytes are on the disk before the file takes its place, and the new name
+  ///   after that: then not even a loss of power leaves half a file.
   public static func write(
-    _ path: String, _ body: (inout FileWriter) throws(StrataError) -> Void
+    _ path: String, durably isDurable: Bool = false, _ body: (inout FileWriter) throws(StrataError) -> Void
   ) throws(StrataError) {
     let (target, mode) = try destination(path)
     let temporary = target + "." + String(UInt32.random(in: 0 ... .max), radix: 36) + ".partial"
@@ -51,12 +57,14 @@ public enum FileSystem {
       let result: Result<Void, StrataError>
       do throws(StrataError) {
         try body(&writer)
+        if isDurable, fsync(descriptor) != 0 { throw failure(path, "cannot be written") }
         result = .success(())
       } catch { result = .failure(error) }
       // Some file systems report a full disk only here.
       guard close(descriptor) == 0 else { throw failure(path, "cannot be written") }
       try result.get()
       guard rename(temporary, target) == 0 else { throw failure(path, "cannot be written") }
+      if isDurable { syncFolder(of: target) }
     } catch {
       unlink(temporary)
       throw error
@@ -64,8 +72,19 @@ public enum FileSystem {
   }
 
   /// Writes a file of bytes that are at hand.
-  public static func write(_ bytes: [UInt8], to path: String) throws(StrataError) {
-    try write(path) { writer throws(StrataError) in try writer.write(bytes) }
+  public static func write(
+    _ bytes: [UInt8], to path: String, durably isDurable: Bool = false
+  ) throws(StrataError) {
+    try write(path, durably: isDurable) { writer throws(StrataError) in try writer.write(bytes) }
+  }
+
+  /// Puts the names in a file's folder on the disk. Not every file system can; then it does so by itself.
+  private static func syncFolder(of path: String) {
+    let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+    let descriptor = systemOpen(folder, O_RDONLY | O_CLOEXEC, 0)
+    guard descriptor >= 0 else { return }
+    fsync(descriptor)
+    close(descriptor)
   }
 
   /// The file that a path names once links are followed, and the permissions of the one that is there.

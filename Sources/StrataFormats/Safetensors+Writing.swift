@@ -5,12 +5,16 @@ extension Safetensors {
   ///
   /// The header lists the tensors in the order of the archive. Their elements follow by falling size of the
   /// type and then by name, so that each tensor is aligned.
-  public static func write(_ archive: TensorArchive, to path: String) throws(StrataError) {
+  ///
+  /// - Parameter isDurable: Whether all is on the disk before the file takes its place.
+  public static func write(
+    _ archive: TensorArchive, to path: String, durably isDurable: Bool = false
+  ) throws(StrataError) {
     let stored = archive.sorted {
       ($1.tensor.dtype.byteCount, $0.name) < ($0.tensor.dtype.byteCount, $1.name)
     }
     let header = try header(archive, stored: stored, path: path)
-    try FileSystem.write(path) { writer throws(StrataError) in
+    try FileSystem.write(path, durably: isDurable) { writer throws(StrataError) in
       try writer.write(header)
       for (_, tensor) in stored { try writer.write(tensor) }
     }

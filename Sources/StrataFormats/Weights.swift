@@ -1,7 +1,7 @@
 import StrataCore
 
 /// Files of weights in any format that can be read: safetensors and their indices, PyTorch's checkpoints,
-/// NumPy's arrays and archives.
+/// NumPy's arrays and archives, and the values that ONNX models store.
 public enum Weights {
   /// Reads a file; its contents tell the format, whatever it is called.
   ///
@@ -9,8 +9,23 @@ public enum Weights {
   /// `PyTorchCheckpoint` reads the rest. The array of an `.npy` file is called `tensor`.
   public static func read(_ path: String) throws(StrataError) -> TensorArchive {
     let buffer = try FileSystem.map(path)
-    if FileSignature(buffer) == .json { return try Safetensors.readIndex(path) }
-    return try decode(buffer, name: path)
+    switch FileSignature(buffer) {
+    case .json: return try Safetensors.readIndex(path)
+    case .onnx: return try ONNX.read(path).archive
+    default: return try decode(buffer, name: path)
+    }
+  }
+
+  /// What the beginning of a file says.
+  package enum Content {
+    case weights
+    case model
+  }
+
+  /// Whether a file begins as one of weights does, or as an ONNX model; nil for others and for one that cannot be
+  /// opened.
+  package static func content(_ path: String) -> Content? {
+    (try? FileSystem.map(path)).flatMap { FileSignature($0) }.map { $0 == .onnx ? .model : .weights }
   }
 
   /// Reads a file that is already in memory; `name` is what messages call it.
@@ -31,6 +46,7 @@ public enum Weights {
           .format, "\(name): a zip archive of weights holds data.pkl or .npy files, and this one neither")
       }
       return try NumPyArchive.decode(archive, name: name)
+    case .onnx: return try ONNX.decode(buffer, name: name).archive
     case .json: throw StrataError(.format, "\(name): an index of shards is read together with their files")
     case nil: throw StrataError(.format, "\(name): \(guess(buffer))")
     }
@@ -64,7 +80,7 @@ public enum Weights {
     if buffer.byteCount > 262, buffer.bytes[257..<262].elementsEqual("ustar".utf8) {
       return "this is a tar archive: unpack it first"
     }
-    return "this is no file of weights: safetensors, .pth, .npz and .npy can be read"
+    return "this is no file of weights: safetensors, .pth, .npz, .npy and .onnx can be read"
   }
 
   /// Writes a file in the format that the path's extension names: `safetensors`, `pth` or `pt`, `npz`,
@@ -81,10 +97,35 @@ public enum Weights {
         throw StrataError(.argument, "\(path): an .npy file holds one tensor, and these are \(archive.count)")
       }
       try NumPy.write(single.tensor, to: path)
+    case "onnx":
+      throw StrataError(
+        .argument, "\(path): weights alone make no ONNX model: strata export MODEL --weights W writes one")
     default:
       let found = type.isEmpty ? "the name has no extension" : "\(quoted(".\(type)")) is unknown"
       throw StrataError(
         .argument, "\(path): \(found); weights are written as .safetensors, .pth, .npz or .npy")
     }
+  }
+}
+
+extension ONNXModel {
+  /// The stored values, with what the model says of itself.
+  fileprivate var archive: TensorArchive {
+    func list(_ values: [ONNXValue]) -> String {
+      values.map { value in
+        let shape = (value.shape ?? []).map(\.description).joined(separator: ", ")
+        return "\(value.name) [\(shape)]"
+      }.joined(separator: ", ")
+    }
+    // Shapes and bounds, which models store as well, are no weights.
+    let weights = initializers.filter { $0.tensor.dtype.isFloatingPoint && $0.tensor.shape.rank > 0 }
+    var archive = TensorArchive(weights, metadata: metadata)
+    archive.metadata["ONNX operators"] = "\(nodes.count), opset \(opset)"
+    let producer = [producer.name, producer.version].filter { !$0.isEmpty }.joined(separator: " ")
+    if !producer.isEmpty { archive.metadata["ONNX producer"] = producer }
+    let given = inputs.filter { initializers[$0.name] == nil }
+    archive.metadata["ONNX inputs"] = list(given)
+    archive.metadata["ONNX outputs"] = list(outputs)
+    return archive
   }
 }

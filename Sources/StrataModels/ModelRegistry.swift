@@ -6,11 +6,11 @@ public enum ModelRegistry {
   /// All entries, family by family, the lab's own before other readings of the same name.
   public static let entries: [ModelEntry] = {
     let families: [[ModelEntry]] = [
-      [.leNet5],
+      [.leNet5, .smallCNN],
       [.alexNet, .torchvisionAlexNet],
       [.vgg16], ModelEntry.vggs,
       [.googLeNet],
-      [.resNet50], ModelEntry.resNets,
+      [.resNet50], ModelEntry.resNets, ModelEntry.cifarResNets,
       ModelEntry.squeezeNets,
       ModelEntry.denseNets,
       ModelEntry.mobileNetV1s,

@@ -26,6 +26,7 @@ enum ParameterCounts {
     "regnet_y_1_6gf": 11_202_430, "regnet_y_3_2gf": 19_436_338, "regnet_y_8gf": 39_381_472,
     "regnet_y_16gf": 83_590_140, "regnet_y_32gf": 145_046_770, "regnet_y_128gf": 644_812_894,
     "convnext_tiny": 28_589_128, "convnext_small": 50_223_688, "convnext_base": 88_591_464,
-    "convnext_large": 197_767_336,
+    "convnext_large": 197_767_336, "small_cnn": 131_178, "resnet20": 269_722, "resnet32": 464_154,
+    "resnet44": 658_586, "resnet56": 853_018, "resnet110": 1_727_962,
   ]
 }

@@ -108,6 +108,9 @@ struct MutatedReader: Sendable, CustomStringConvertible {
           given[input.name] = .placeholder(Shape(sizes), dtype: input.dtype ?? .float32)
         }
         for output in try graph(given) { if let error = output.error { throw error } }
+        let network = try ONNXNetwork(graph, name: "x")
+        _ = network.description
+        if let only = given.values.first, let error = network(only).error { throw error }
       }),
     MutatedReader(
       "any", ["kinds.pth", "kinds_legacy.pth", "arrays.npz", "single.npy", "network.expected.safetensors"]

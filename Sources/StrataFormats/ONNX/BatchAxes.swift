@@ -78,7 +78,8 @@ struct BatchAxes {
     case .linear:
       guard let first, first < node.type.shape.rank - 1 else { throw obstacle(node) }
       return first
-    case .batchMoments, .unslice, .indexAdd, .conv2dImageGradient, .conv2dWeightGradient, .conv2dBiasGradient,
+    case .batchMoments, .crossRank, .unslice, .indexAdd, .conv2dImageGradient, .conv2dWeightGradient,
+      .conv2dBiasGradient,
       .activationGradient, .maxPool2dGradient, .averagePool2dGradient, .adaptiveAveragePool2dGradient,
       .batchNormGradient:
       throw obstacle(node)

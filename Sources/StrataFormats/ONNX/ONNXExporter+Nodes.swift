@@ -39,7 +39,8 @@ extension ONNXExporter {
     case .adaptiveAveragePool2d(let size): try writeAdaptivePool(size, id)
     case .batchNorm(let epsilon, let isAffine): try writeBatchNorm(epsilon, isAffine: isAffine, id)
     case .layerNorm(let epsilon, let isAffine): try writeLayerNorm(epsilon, isAffine: isAffine, id)
-    case .batchMoments, .dropout, .unslice, .indexAdd, .conv2dImageGradient, .conv2dWeightGradient,
+    case .batchMoments, .crossRank, .dropout, .unslice, .indexAdd, .conv2dImageGradient,
+      .conv2dWeightGradient,
       .conv2dBiasGradient,
       .activationGradient, .maxPool2dGradient, .averagePool2dGradient, .adaptiveAveragePool2dGradient,
       .batchNormGradient:

@@ -60,6 +60,14 @@ public struct ONNXGraph: Sendable {
   /// Calls the model; nothing is computed before a result is read.
   /// - Returns: The outputs in the model's order.
   public func callAsFunction(_ given: [String: Tensor]) throws(StrataError) -> [Tensor] {
+    try call(given) { _, _, body in body() }
+  }
+
+  /// Calls the model and lets `surround` run each operator that computes something: it is given the operator's
+  /// number, its first operand, and what computes its first result.
+  package func call(
+    _ given: [String: Tensor], surrounding surround: (Int, Tensor, () -> Tensor) -> Tensor
+  ) throws(StrataError) -> [Tensor] {
     var values: [String: ONNXOperand] = [:]
     for (name, value) in model.initializers {
       values[name] = ONNXOperand(tensor: parameters[name]?.tensor ?? Tensor(value), known: value)
@@ -74,7 +82,7 @@ public struct ONNXGraph: Sendable {
     for extra in given.keys.sorted() where !inputs.contains(where: { $0.name == extra }) {
       throw StrataError(.argument, "\(name): the model has no input \(quoted(extra))")
     }
-    for node in model.nodes { try run(node, &values) }
+    for index in model.nodes.indices { try run(index, &values, surround) }
     var results: [Tensor] = []
     for output in model.outputs {
       guard let value = values[output.name] else {
@@ -103,7 +111,10 @@ public struct ONNXGraph: Sendable {
     }
   }
 
-  private func run(_ node: ONNXNode, _ values: inout [String: ONNXOperand]) throws(StrataError) {
+  private func run(
+    _ number: Int, _ values: inout [String: ONNXOperand], _ surround: (Int, Tensor, () -> Tensor) -> Tensor
+  ) throws(StrataError) {
+    let node = model.nodes[number]
     var operands: [ONNXOperand?] = []
     for input in node.inputs {
       guard !input.isEmpty else {
@@ -118,10 +129,22 @@ public struct ONNXGraph: Sendable {
       operands.append(value)
     }
     let call = ONNXCall(node: node, operands: operands, opset: model.opset, model: name)
-    let origin = ModuleOrigin(path: node.name, typeName: node.op)
-    let results = try ModuleOrigin.$current.withValue(origin) { () -> Result<[ONNXOperand], StrataError> in
-      do throws(StrataError) { return .success(try call.run()) } catch { return .failure(error) }
-    }.get()
+    var results: [ONNXOperand] = []
+    if let folded = try call.folded() {
+      results = [ONNXOperand(tensor: Tensor(folded), known: folded)]
+    } else {
+      var failure: StrataError?
+      func body() -> Tensor {
+        do throws(StrataError) { results = try call.run() } catch { failure = error }
+        return results.first?.tensor ?? .invalid(failure ?? call.error("has no result"))
+      }
+      let origin = ModuleOrigin(path: node.name, typeName: node.op)
+      let first = ModuleOrigin.$current.withValue(origin) {
+        call.optional(0).map { surround(number, $0, body) } ?? body()
+      }
+      if let failure { throw failure }
+      if !results.isEmpty { results[0] = ONNXOperand(tensor: first, known: nil) }
+    }
     for (index, output) in node.outputs.enumerated() where !output.isEmpty {
       guard index < results.count else { throw call.error("has no result \(index)") }
       if let error = results[index].tensor.error {
@@ -153,7 +176,6 @@ struct ONNXCall {
   }
 
   func run() throws(StrataError) -> [ONNXOperand] {
-    if let folded = try folded() { return [ONNXOperand(tensor: Tensor(folded), known: folded)] }
     guard let function = ONNXOperators.all[node.op] else { throw error("is not supported") }
     return try function(self).map { ONNXOperand(tensor: $0, known: nil) }
   }

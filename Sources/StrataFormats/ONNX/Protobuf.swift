@@ -19,6 +19,12 @@ struct ProtobufMessage {
     append(Self.tag(field, 5) + bytes.bytes)
   }
 
+  mutating func add(_ field: Int, _ value: Double) {
+    var bytes = LittleEndianBytes()
+    bytes.append(value.bitPattern)
+    append(Self.tag(field, 1) + bytes.bytes)
+  }
+
   mutating func add(_ field: Int, _ text: String) {
     let text = Array(text.utf8)
     append(Self.tag(field, 2) + Self.varint(text.count) + text)
@@ -49,6 +55,16 @@ struct ProtobufMessage {
     var bytes = LittleEndianBytes()
     for value in values { bytes.append(value.bitPattern) }
     append(Self.tag(field, 2) + Self.varint(bytes.bytes.count) + bytes.bytes)
+  }
+
+  /// The whole message, elements of tensors copied.
+  var bytes: [UInt8] {
+    parts.flatMap { part in
+      switch part {
+      case .bytes(let bytes): bytes
+      case .tensor(let tensor): withExtendedLifetime(tensor.buffer) { Array(tensor.bytes) }
+      }
+    }
   }
 
   private mutating func append(_ bytes: [UInt8]) {
