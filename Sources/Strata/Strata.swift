@@ -3,6 +3,7 @@
 @_exported import StrataCore
 @_exported import StrataData
 @_exported import StrataDeploy
+@_exported import StrataDistributed
 @_exported import StrataFormats
 @_exported import StrataGraph
 @_exported import StrataInspect
@@ -11,3 +12,4 @@
 @_exported import StrataOneDNN
 @_exported import StrataPasses
 @_exported import StrataRuntime
+@_exported import StrataTraining

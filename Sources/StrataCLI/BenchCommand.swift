@@ -1,4 +1,5 @@
 import Strata
+import Synchronization
 
 extension Command {
   /// Measures forward passes.
@@ -6,44 +7,80 @@ extension Command {
     name: "bench", summary: "Measure how long forward passes of a network take.",
     details: """
       Passes run in evaluation mode on random images of the usual size, after some that are not measured.
-      A multiply-accumulate counts as two operations of a GFLOP.
+      Without --weights a network by name has fresh ones; the time does not depend on them. MODEL may be an ONNX
+      model, or weights that fit one of the networks. A multiply-accumulate counts as two operations of a GFLOP.
       """,
     operands: .some("MODEL"),
     options: [
       Option(name: "batch", value: "B", summary: "Images in a pass (1)."),
       Option(name: "threads", value: "T", summary: "Threads to use (all cores that the process may run on)."),
-      .json,
+      .weights, .json,
     ] + Option.network
   ) { arguments in
-    let batch = try arguments.number("batch", in: 1...1_000_000) ?? 1
+    let batch = try arguments.number("batch", in: 1...1_000_000)
     if let threads = try arguments.number("threads", in: 1...1024) { Engine.threadCount = threads }
-    var entries: [ModelEntry] = []
-    for word in arguments.operands { entries += try arguments.entries(word) }
-    let options = try arguments.modelOptions()
+    // Each is let go of before the next one needs its memory.
+    var waiting = Array(try arguments.subjects().reversed())
+    guard waiting.count == 1 || arguments.value("weights") == nil else {
+      throw StrataError(.argument, "--weights is for one network, got \(waiting.count)")
+    }
     var documents: [JSONValue] = []
-    for (index, entry) in entries.enumerated() {
-      let model = try entry.make(options).eval()
-      let channels = options.inputChannels ?? entry.imageShape[0]
-      let input = Shape([batch, channels] + entry.imageShape.dropFirst())
+    var isFirst = true
+    while let subject = waiting.popLast() {
+      try subject.requireFlow()
+      let model = subject.model.eval()
+      let input = Shape([batch ?? subject.batchSize ?? 1] + subject.imageShape)
       let cost = try Complexity(of: model, input: input)
+      let loading = arguments.value("weights") == nil ? nil : try Loading(arguments, subject)
       let image = HostTensor.normal(shape: input, key: RandomKey(seed: 0))
       let result = try Benchmark(model, input: image, macs: cost.macs)
-      // The next network needs the memory that this one's plans hold.
       Engine.clearCache()
       if arguments.has(.json) {
-        documents.append(result.json(named: entry.name))
+        documents.append(result.json(named: subject.name, loading))
       } else {
-        try Output.print((index > 0 ? "\n" : "") + result.text(named: model.typeName))
+        try Output.print((isFirst ? "" : "\n") + result.text(named: model.typeName, loading))
       }
+      isFirst = false
     }
     if arguments.has(.json) { try Output.print(.documents(documents)) }
     return .done
   }
 }
 
+/// What it took to load weights.
+private struct Loading {
+  /// Seconds until the network had them.
+  let seconds: Double
+  /// Seconds until every page of them had been read besides.
+  let secondsWithReading: Double
+  /// Bytes by which the process's own memory grew.
+  let ownBytes: Int?
+
+  /// Where the sum over all pages goes: without a use they would not be read.
+  private static let lastSum = Atomic<UInt8>(0)
+
+  init(_ arguments: Arguments, _ subject: Subject) throws(StrataError) {
+    let clock = ContinuousClock()
+    let memory = ProcessMemory.own
+    let start = clock.now
+    try arguments.load(into: subject)
+    seconds = (clock.now - start).inSeconds
+    var sum: UInt8 = 0
+    for entry in subject.model.stateEntries {
+      let value = entry.variable.stored
+      for place in stride(from: 0, to: value.byteCount, by: 4096) {
+        sum ^= value.pointer.load(fromByteOffset: place, as: UInt8.self)
+      }
+    }
+    Self.lastSum.store(sum, ordering: .relaxed)
+    secondsWithReading = (clock.now - start).inSeconds
+    ownBytes = ProcessMemory.own.flatMap { after in memory.map { max(0, after - $0) } }
+  }
+}
+
 extension Benchmark {
-  fileprivate func json(named name: String) -> JSONValue {
-    [
+  fileprivate func json(named name: String, _ loading: Loading?) -> JSONValue {
+    var members: JSONObject = [
       "model": .string(name),
       "batch": .integer(batch),
       "threads": .integer(threads),
@@ -54,19 +91,27 @@ extension Benchmark {
       "images_per_second": .number(imagesPerSecond),
       "gflops": .number(gigaflops),
       "macs": .integer(macs),
+      "peak_memory_bytes": .integer(ProcessMemory.peak),
     ]
+    members["load_ms"] = loading.map { .number($0.seconds * 1000) }
+    members["load_and_read_ms"] = loading.map { .number($0.secondsWithReading * 1000) }
+    members["load_own_bytes"] = loading?.ownBytes.map { .integer($0) }
+    return .object(members)
   }
 
-  fileprivate func text(named name: String) -> String {
-    Text.pairs([
-      ("Network", name),
-      ("Batch", "\(batch)"),
-      ("Threads", "\(threads)"),
-      ("Passes", "\(seconds.count)"),
-      ("Median", "\(Text.milliseconds(median)) ms"),
-      ("10% to 90%", "\(Text.milliseconds(quantile(0.1))) to \(Text.milliseconds(quantile(0.9))) ms"),
-      ("Images", "\(DecimalText.fixed(imagesPerSecond, digits: 1)) a second"),
-      ("Arithmetic", "\(DecimalText.fixed(gigaflops, digits: 1)) GFLOP/s"),
-    ])
+  fileprivate func text(named name: String, _ loading: Loading?) -> String {
+    let weights = loading.map { ("Weights", "loaded in \(Text.milliseconds($0.seconds)) ms") }
+    return Text.pairs(
+      [
+        ("Network", name),
+        ("Batch", "\(batch)"),
+        ("Threads", "\(threads)"),
+        ("Passes", "\(seconds.count)"),
+        ("Median", "\(Text.milliseconds(median)) ms"),
+        ("10% to 90%", "\(Text.milliseconds(quantile(0.1))) to \(Text.milliseconds(quantile(0.9))) ms"),
+        ("Images", "\(DecimalText.fixed(imagesPerSecond, digits: 1)) a second"),
+        ("Arithmetic", "\(DecimalText.fixed(gigaflops, digits: 1)) GFLOP/s"),
+        ("Memory", "\(Text.megabytes(ProcessMemory.peak)) MB at the peak"),
+      ] + (weights.map { [$0] } ?? []))
   }
 }

@@ -60,6 +60,7 @@ extension EnvironmentReport {
       ],
       "threads": .integer(threads),
       "memory": .object(memory),
+      "mpi": mpi.map { .string($0) } ?? .null,
       "cuda": [
         "available": .bool(cuda.isAvailable),
         "driver": cuda.driver.map { .string($0) } ?? .null,

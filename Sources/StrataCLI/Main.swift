@@ -13,9 +13,9 @@ import Strata
 enum Main {
   /// The subcommands, in the order in which the help lists them.
   static let commands: [Command] = [
-    .env, .models, .show, .summary, .compare, .diff, .explain, .report, .draw, .bench, .profile, .verify,
-    .run,
-    .lab, .data, .initialise, .predict, .inspect, .convert, .export, .parity,
+    .env, .models, .show, .summary, .compare, .diff, .explain, .report, .draw, .bench, .profile, .parallel,
+    .verify, .run,
+    .lab, .data, .train, .eval, .replay, .initialise, .predict, .inspect, .convert, .export, .parity,
   ]
 
   static func main() {
@@ -47,7 +47,8 @@ enum Main {
       }
       return .done
     } catch {
-      Output.complain("\(place): \(error)")
+      // Processes that were started together make the same mistake: one of them tells it.
+      if Launch.rank ?? 0 == 0 { Output.complain("\(place): \(error)") }
       return .trouble
     }
   }
@@ -60,7 +61,7 @@ enum Main {
 
   private static var help: String {
     """
-    Strata builds, prints, verifies, measures and runs convolutional networks.
+    Strata builds, prints, verifies, measures, trains and runs convolutional networks.
 
     Usage: strata COMMAND [ARGUMENTS]
 

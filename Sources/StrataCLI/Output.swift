@@ -28,6 +28,18 @@ enum Output {
     }
   }
 
+  /// Writes text as it is, such as a line that is to be renewed. What a reader no longer wants is dropped.
+  static func show(_ text: String, onErrors: Bool) {
+    if !onErrors && readerHasGone.load(ordering: .relaxed) { return }
+    _ = write(text, to: onErrors ? STDERR_FILENO : STDOUT_FILENO)
+  }
+
+  /// Whether a stream goes to a terminal that can renew lines.
+  static func isTerminal(errors: Bool) -> Bool {
+    let name = getenv("TERM").map { String(cString: $0) } ?? ""
+    return isatty(errors ? STDERR_FILENO : STDOUT_FILENO) == 1 && name != "dumb"
+  }
+
   /// Writes a message and a line's end; nobody can be told where that fails.
   static func complain(_ text: String) { _ = write(text + "\n", to: STDERR_FILENO) }
 

@@ -5,24 +5,27 @@ extension Command {
   static let predict = Command(
     name: "predict", summary: "Name pictures: the likeliest classes with their probabilities.",
     details: """
-      After MODEL come pictures (JPEG, PNG), folders and patterns such as 'photos/*.jpg'. A picture that cannot be
+      MODEL is a name, or a file that holds weights and tells the network: an ONNX model, or weights that fit one of
+      the networks. After it come pictures (JPEG, PNG), folders and patterns such as 'photos/*.jpg'. A picture that cannot be
       read is reported and the others go on; the exit status is then 1. Labels are a text file of one name a line
       or a JSON file. With --explain the picture is written with a heat map of what speaks for its first class.
+      Processes that mpirun started share the pictures; the first one prints all, in their order.
       """,
     operands: .some("MODEL IMAGE"),
     options: [
-      Option(
-        name: "weights", value: "W", summary: "The weights: safetensors, .pth or .npz.", isRequired: true),
+      .weights,
       Option(name: "top", value: "K", summary: "Classes to name (5)."),
       Option(name: "labels", value: "FILE", summary: "The names of the classes."),
       Option(name: "batch", value: "N", summary: "Pictures that run at once (8)."),
       Option(
         name: "explain", value: "OUT.png", summary: "Write a heat map over the only picture (Grad-CAM)."),
       .classes, .json,
-    ]
+    ] + Job.options
   ) { arguments in
-    var prediction = try Prediction(arguments)
-    return try prediction.run()
+    try Job.run("predict", arguments) { ranks in
+      var prediction = try Prediction(arguments, ranks)
+      return try prediction.run()
+    }
   }
 }
 
@@ -33,22 +36,28 @@ private struct Prediction {
   let top: Int
   let batch: Int
   let paths: [String]
+  let ranks: any Communicator
   private var results: [JSONValue] = []
   private var hasFailed = false
+  /// What a process that is not the first would print and complain of.
+  private var lines: [String] = []
+  private var complaints: [String] = []
 
-  init(_ arguments: Arguments) throws(StrataError) {
+  init(_ arguments: Arguments, _ ranks: any Communicator) throws(StrataError) {
     self.arguments = arguments
+    self.ranks = ranks
     top = try arguments.number("top", in: 1...ModelOptions.classRange.upperBound) ?? 5
-    batch = try arguments.number("batch", in: 1...4096) ?? 8
+    let batch = try arguments.number("batch", in: 1...4096)
     guard arguments.operands.count > 1 else { throw StrataError(.argument, "needs pictures behind MODEL") }
     let subject = try arguments.subject(arguments.operands[0])
+    self.batch = batch ?? subject.batchSize ?? 8
     guard subject.imageShape[0] == 3 else {
       throw StrataError(
         .argument, "\(subject.name) takes \(subject.imageShape[0]) channels, and pictures have 3")
     }
     let labels = try arguments.value("labels").map { path throws(StrataError) in try Labels(contentsOf: path)
     }
-    try subject.model.load(try arguments.required("weights"))
+    try arguments.load(into: subject)
     classifier = Classifier(
       subject.model, preset: ImagePreset(forSide: subject.imageShape[1]), labels: labels ?? Labels([]))
     var paths: [String] = []
@@ -57,7 +66,7 @@ private struct Prediction {
       do throws(StrataError) { paths += try ImageFiles.expand(word) } catch { failures.append((word, error)) }
     }
     self.paths = paths
-    for (word, error) in failures { report(word, error) }
+    if ranks.isRoot { for (word, error) in failures { report(word, error) } }
     if arguments.value("explain") != nil, paths.count != 1 {
       throw StrataError(.argument, "--explain takes one picture, got \(paths.count)")
     }
@@ -65,21 +74,49 @@ private struct Prediction {
 
   mutating func run() throws -> ExitStatus {
     var waiting: [(path: String, image: Image)] = []
-    for path in paths {
+    // Each process names a run of pictures, so that all results one after the other are in order.
+    for path in paths[ranks.rank * paths.count / ranks.size..<(ranks.rank + 1) * paths.count / ranks.size] {
       do throws(StrataError) { waiting.append((path, try Image(contentsOf: path))) } catch {
         report(path, error)
       }
       if waiting.count == batch { try name(&waiting) }
     }
     try name(&waiting)
+    try takeOthers()
     if arguments.has(.json) { try Output.print(.array(results)) }
     return hasFailed ? .no : .done
+  }
+
+  /// Brings the results of all processes to the first one.
+  private mutating func takeOthers() throws {
+    for rank in 1..<max(ranks.size, 1) {
+      let own: JSONValue = [
+        "results": .array(results), "lines": .array(lines.map(JSONValue.string)),
+        "complaints": .array(complaints.map(JSONValue.string)),
+      ]
+      let bytes = try ranks.broadcast(
+        bytes: rank == ranks.rank ? Array(own.serialized().utf8) : [], from: rank,
+        label: "results of rank \(rank)")
+      let others = try JSONValue.parse(String(decoding: bytes, as: UTF8.self))
+      for complaint in others["complaints"]?.array ?? [] {
+        hasFailed = true
+        if ranks.isRoot { Output.complain(complaint.string ?? "") }
+      }
+      guard ranks.isRoot else { continue }
+      results += others["results"]?.array ?? []
+      for line in others["lines"]?.array ?? [] { try Output.print(line.string ?? "") }
+    }
+  }
+
+  private mutating func show(_ line: String) throws(StrataError) {
+    if ranks.isRoot { try Output.print(line) } else { lines.append(line) }
   }
 
   private mutating func report(_ path: String, _ error: StrataError) {
     hasFailed = true
     results.append(["image": .string(path), "error": .string(error.message)])
-    Output.complain("strata predict: \(error)")
+    let complaint = "strata predict: \(error)"
+    if ranks.isRoot { Output.complain(complaint) } else { complaints.append(complaint) }
   }
 
   private mutating func name(_ waiting: inout [(path: String, image: Image)]) throws {
@@ -88,9 +125,9 @@ private struct Prediction {
       if let target = arguments.value("explain") { try explain(image, likeliest[0].index, target) }
       results.append(["image": .string(path), "predictions": .array(likeliest.map(\.json))])
       if arguments.has(.json) { continue }
-      try Output.print(Output.coloured(path, .bold))
+      try show(Output.coloured(path, .bold))
       let width = likeliest.map { Text.width($0.label) }.max() ?? 0
-      for prediction in likeliest { try Output.print("  " + prediction.line(width)) }
+      for prediction in likeliest { try show("  " + prediction.line(width)) }
     }
     waiting = []
   }

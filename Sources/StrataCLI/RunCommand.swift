@@ -5,30 +5,26 @@ extension Command {
   static let run = Command(
     name: "run", summary: "Run a network with weights and an input from files.",
     details: """
-      Weights are a safetensors file with PyTorch's names, input and output NumPy files of float32. With --trace
-      the output of every module is written as DIR/PATH.npy; a module's second call is PATH#2.npy, and so on.
+      MODEL is a name, with weights under PyTorch's names, or a file that holds both: an ONNX model, or weights that
+      fit one of the networks. Input and output are NumPy files of float32. With --trace the output of every module is written as DIR/PATH.npy; a
+      module's second call is PATH#2.npy, and so on.
       """,
     operands: .one("MODEL"),
     options: [
-      Option(name: "weights", value: "F.safetensors", summary: "The weights to load.", isRequired: true),
+      .weights,
       Option(name: "input", value: "X.npy", summary: "The images, [N, C, H, W].", isRequired: true),
       Option(name: "output", value: "Y.npy", summary: "Where to write the result.", isRequired: true),
       .classes,
       Option(name: "trace", value: "DIR", summary: "Also write the output of every module here."),
     ]
   ) { arguments in
-    let model = try arguments.network(arguments.operands[0]).eval()
+    let subject = try arguments.subject(arguments.operands[0])
+    let model = subject.model.eval()
     let output = try arguments.required("output")
     let input = try NumPy.read(try arguments.required("input")).converted(to: .float32)
     // Whatever does not fit is said before the weights are read.
     _ = try Complexity(of: model, input: input.shape)
-    let weightsFile = try arguments.required("weights")
-    let weights = try Safetensors.read(weightsFile)
-    do throws(StrataError) {
-      try model.loadStateDict(StateDict(weights.map { ($0.name, $0.tensor) }))
-    } catch {
-      throw StrataError(error.kind, "\(weightsFile): \(error.message)")
-    }
+    try arguments.load(into: subject)
 
     guard let folder = arguments.value("trace") else {
       try NumPy.write(try model(Tensor(input)).value(), to: output)

@@ -5,8 +5,8 @@ extension Command {
   static let show = Command(
     name: "show", summary: "Print the structure of a network as PyTorch prints it.",
     details: """
-      MODEL may hold `*` for any text, as in 'vgg1*'; or be a file with what PyTorch prints of a network, or - for that
-      text on standard input, which is then checked and printed anew.
+      MODEL may hold `*` for any text, as in 'vgg1*'; or be an ONNX model, or a file with what PyTorch prints of a
+      network, or - for that text on standard input, which is then checked and printed anew.
       """,
     operands: .some("MODEL"),
     options: [

@@ -10,6 +10,10 @@ struct Subject {
   let imageShape: Shape
   /// Why only its parameters can be given, where that is so.
   var limitation: String?
+  /// Whether the network came with its weights.
+  var holdsWeights = false
+  /// The number of images that a call must have, where the network fixes it.
+  var batchSize: Int?
 
   /// Throws where shapes and costs cannot be given.
   func requireFlow() throws(StrataError) {
@@ -33,6 +37,40 @@ struct Subject {
     imageShape = Shape([options.inputChannels ?? entry.imageShape[0]] + entry.imageShape.dropFirst())
   }
 
+  /// The network of an ONNX model.
+  init(onnx path: String) throws(StrataError) {
+    let network = try ONNXNetwork(contentsOf: path)
+    name = path
+    model = network
+    imageShape = network.imageShape
+    holdsWeights = true
+    batchSize = network.batchSize
+  }
+
+  /// The network that a file of weights fits, with those weights. Where it fits several, the first one is taken, and
+  /// the message says so.
+  init(weights path: String, classes: Int?) throws(StrataError) {
+    let archive = try Weights.read(path)
+    let fits = WeightInspection.fits(archive)
+    guard let fit = fits.first else {
+      throw StrataError(
+        .argument,
+        "\(path) holds weights that fit no network that is known: give a name, and --weights \(path)")
+    }
+    if let classes, let own = fit.classes, classes != own {
+      throw StrataError(.argument, "\(path) holds \(fit.model) with \(own) classes, not \(classes)")
+    }
+    if fits.count > 1 {
+      let others = fits.dropFirst().map(\.model).joined(separator: ", ")
+      Output.complain("\(path) is taken for \(fit.model); it also fits \(others)")
+    }
+    var options = ModelOptions()
+    options.classes = fit.classes
+    try self.init(try ModelRegistry.entry(named: fit.model), options)
+    try model.load(archive, from: path)
+    holdsWeights = true
+  }
+
   /// The network of a printed text.
   init(printed text: String, name: String) throws(StrataError) {
     do throws(StrataError) {
@@ -50,8 +88,8 @@ struct Subject {
 }
 
 extension Arguments {
-  /// The network that an operand stands for: one of the registry, a file with what PyTorch prints, or `-` for that
-  /// text on standard input.
+  /// The network that an operand stands for: one of the registry, an ONNX model, a file of weights that fit one of the
+  /// registry, a file with what PyTorch prints, or `-` for that text on standard input.
   func subject(_ word: String) throws(StrataError) -> Subject {
     if word == "-" { return try printed(try standardInput(), "standard input") }
     do throws(StrataError) {
@@ -59,17 +97,27 @@ extension Arguments {
     } catch {
       // A name that is no network's may be a file's; what looks like neither is taken for a network's.
       guard (try? ModelRegistry.resolve(word)) == nil, !word.contains("*") else { throw error }
-      if Weights.isWeightsFile(word) {
-        throw StrataError(
-          .argument,
-          "\(word) holds weights, which do not tell how layers are connected: `strata inspect` lists them")
+      switch Weights.content(word) {
+      case .weights: return try Subject(weights: word, classes: try classes())
+      case .model: return try onnxSubject(word)
+      case nil where word.lowercased().hasSuffix(".onnx"): return try onnxSubject(word)
+      case nil:
+        guard let bytes = try? FileSystem.read(word) else {
+          guard word.contains("/") || word.hasSuffix(".txt") || Weights.isWeightsFile(word) else {
+            throw error
+          }
+          throw StrataError(.file, "\(word) cannot be read")
+        }
+        return try printed(String(decoding: bytes, as: UTF8.self), word)
       }
-      guard let bytes = try? FileSystem.read(word) else {
-        guard word.contains("/") || word.hasSuffix(".txt") else { throw error }
-        throw StrataError(.file, "\(word) cannot be read")
-      }
-      return try printed(String(decoding: bytes, as: UTF8.self), word)
     }
+  }
+
+  private func onnxSubject(_ path: String) throws(StrataError) -> Subject {
+    guard try modelOptions() == ModelOptions() else {
+      throw StrataError(.argument, "\(path): an ONNX model is as it is, and takes no options")
+    }
+    return try Subject(onnx: path)
   }
 
   private func printed(_ text: String, _ name: String) throws(StrataError) -> Subject {
@@ -77,6 +125,36 @@ extension Arguments {
       throw StrataError(.argument, "\(name): a printed network is as it is, and takes no options")
     }
     return try Subject(printed: text, name: name)
+  }
+
+  /// The network that an operand stands for, with weights: its own, or those that `--weights` names.
+  func weightedSubject(_ word: String) throws(StrataError) -> Subject {
+    let subject = try subject(word)
+    try load(into: subject)
+    return subject
+  }
+
+  /// Loads the weights that `--weights` names, which must be given where the network has none of its own.
+  func load(into subject: Subject) throws(StrataError) {
+    switch (value("weights"), subject.holdsWeights) {
+    case (let path?, false): try load(path, into: subject)
+    case (nil, true): break
+    case (nil, false): throw StrataError(.argument, "needs \(Option.weights.usage)")
+    case (_?, true):
+      throw StrataError(.argument, "--weights is for networks by name: \(operands[0]) holds its own")
+    }
+  }
+
+  /// Loads a file; where it does not fit, the error says what it fits, as far as that is known.
+  private func load(_ path: String, into subject: Subject) throws(StrataError) {
+    let archive = try Weights.read(path)
+    do throws(StrataError) { try subject.model.load(archive, from: path) } catch {
+      let fits = WeightInspection.fits(archive).map { fit in
+        fit.model + (fit.classes.map { " with \($0) classes" } ?? "")
+      }
+      guard !fits.isEmpty else { throw error }
+      throw StrataError(error.kind, "\(error.message); the file fits \(fits.joined(separator: " and "))")
+    }
   }
 
   /// The networks that an operand stands for: those that fit a pattern, `all`, or one.
@@ -126,7 +204,7 @@ extension Arguments {
 
   /// The input asked for, or one image of the network's own size.
   func input(of subject: Subject) throws(StrataError) -> Shape {
-    try givenInput() ?? Shape([1] + subject.imageShape)
+    try givenInput() ?? Shape([subject.batchSize ?? 1] + subject.imageShape)
   }
 
   /// Whether an option without a value was given.
@@ -136,6 +214,8 @@ extension Arguments {
 extension Option {
   static let input = Option(
     name: "input", value: "N,C,H,W", summary: "The shape of the input (one image of the network's own size).")
+  static let weights = Option(
+    name: "weights", value: "W", summary: "The weights: safetensors, .pth or .npz.")
   static let csv = Option(name: "csv", summary: "Print comma-separated values.")
   static let markdown = Option(name: "markdown", summary: "Print Markdown.")
 }

@@ -5,8 +5,8 @@ extension Command {
   static let summary = Command(
     name: "summary", summary: "List the layers of a network with their shapes, parameters and costs.",
     details: """
-      MODEL is a name, a pattern such as 'vgg*', a file with what PyTorch prints of a network, or - for that text on
-      standard input.
+      MODEL is a name, a pattern such as 'vgg*', an ONNX model, weights that fit one of the networks, a file with what
+      PyTorch prints of a network, or - for that text on standard input.
       Nothing is computed and no weight allocated. Lines that hold others show their sums.
       Columns: \(SummaryColumn.allCases.map(\.rawValue).joined(separator: ", ")).
       Tools: \(CountingConvention.allCases.map(\.rawValue).joined(separator: ", ")), or `all` for their differences.

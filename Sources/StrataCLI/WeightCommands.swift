@@ -16,7 +16,8 @@ extension Command {
   static let convert = Command(
     name: "convert", summary: "Rewrite weights in another format, type or naming.",
     details: """
-      IN may be safetensors (or its index), a PyTorch checkpoint, .npz or .npy; OUT's extension names the format.
+      IN may be safetensors (or its index), a PyTorch checkpoint, .npz, .npy or an ONNX model; OUT's extension names
+      the format: safetensors, pth, npz or npy.
       A rule to rename is OLD=NEW; one * on each side stands for the same text, and an empty NEW drops the tensor.
       Rules are separated by commas, and the first that fits counts. --fold-bn moves batch norms into the
       convolutions before them; the names stay, so the result loads into the same network.
@@ -54,18 +55,16 @@ extension Command {
       "The model has opset 17, its input is `input`, its output `output`, and the batch may have any size.",
     operands: .one("MODEL"),
     options: [
-      Option(
-        name: "weights", value: "W", summary: "The weights: safetensors, .pth or .npz.", isRequired: true),
+      .weights,
       Option(name: "output", value: "OUT.onnx", summary: "Where to write the model.", isRequired: true),
       .foldBatchNorm,
       .classes,
     ]
   ) { arguments in
-    let subject = try arguments.subject(arguments.operands[0])
-    let model = subject.model
-    try model.eval().load(try arguments.required("weights"))
+    let subject = try arguments.weightedSubject(arguments.operands[0])
+    let model = subject.model.eval()
     // Two images tell the batch axis from others of size 1.
-    let image = Tensor.placeholder(Shape([2] + subject.imageShape))
+    let image = Tensor.placeholder(Shape([subject.batchSize ?? 2] + subject.imageShape))
     var options = ONNX.ExportOptions()
     options.name = subject.name
     options.foldsBatchNorm = arguments.has(.foldBatchNorm)
@@ -86,8 +85,7 @@ extension Command {
       """,
     operands: .one("MODEL"),
     options: [
-      Option(
-        name: "weights", value: "W", summary: "The weights: safetensors, .pth or .npz.", isRequired: true),
+      .weights,
       Option(
         name: "reference", value: "DIR|FILE", summary: "The other framework's outputs.", isRequired: true),
       Option(
@@ -95,8 +93,7 @@ extension Command {
       .classes, .json,
     ]
   ) { arguments in
-    let model = try arguments.network(arguments.operands[0])
-    try model.load(try arguments.required("weights"))
+    let model = try arguments.weightedSubject(arguments.operands[0]).model
     let text = arguments.value("tolerance") ?? "1e-4"
     guard let tolerance = Double(text), tolerance >= 0 else {
       throw StrataError(.argument, "--tolerance expects a number of at least 0, got \(text)")

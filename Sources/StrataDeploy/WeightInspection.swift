@@ -31,9 +31,14 @@ public struct WeightInspection: Sendable {
   public init(_ archive: TensorArchive) {
     rows = archive.map { Row($0.name, $0.tensor) }
     metadata = archive.metadata
+    fits = WeightInspection.fits(archive)
+  }
+
+  /// The networks that an archive's names and shapes fit; no number is looked at.
+  public static func fits(_ archive: TensorArchive) -> [(model: String, classes: Int?)] {
     let shapes = Dictionary(archive.map { ($0.name, $0.tensor.shape) }) { first, _ in first }
-    fits = ModelRegistry.entries.compactMap { entry in
-      WeightInspection.classes(of: entry, for: shapes).map { (model: entry.name, classes: $0) }
+    return ModelRegistry.entries.compactMap { entry in
+      classes(of: entry, for: shapes).map { (model: entry.name, classes: $0) }
     }
   }
 

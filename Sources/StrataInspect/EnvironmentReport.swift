@@ -1,4 +1,5 @@
 import StrataCore
+import StrataDistributed
 import StrataGraph
 import StrataRuntime
 
@@ -29,6 +30,8 @@ public struct EnvironmentReport: Sendable {
   public let memory: MachineMemory
   /// Threads that operations use.
   public let threads: Int
+  /// The MPI library, `Open MPI v4.1.4`; nil in a program that was built without one.
+  public let mpi: String?
   /// The CUDA devices.
   public let cuda: CUDAStatus
   /// Two small tensors and their sum, as text.
@@ -42,6 +45,7 @@ public struct EnvironmentReport: Sendable {
     processor = Processor.current(usable: Engine.availableCores)
     memory = MachineMemory.current
     threads = Engine.threadCount
+    mpi = MPICommunicator.library
     cuda = CUDAStatus.current()
     let x = Tensor([[1, 2], [3, 4]])
     let y = Tensor([[5, 6], [7, 8]])
@@ -84,6 +88,7 @@ extension EnvironmentReport {
       (engine.name, "\(engine.version), \(engine.isa)"),
       (words.system, Self.system), (words.processor, processor.model), (words.cores, cores),
       (words.memory, size),
+      ("MPI", mpi ?? words.noMPI),
       ("CUDA", cudaText(words)),
     ])
     let values = tensors.map { "\($0.name)\(words.colon)\n\($0.text)" }.joined(separator: "\n")

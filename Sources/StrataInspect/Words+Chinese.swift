@@ -9,6 +9,7 @@ extension Words {
     coreCounts: { "\($0) 个核心，\($1) 个硬件线程；使用 \($2) 个线程" },
     quota: { "，限额为 \($0) 个处理器" },
     available: { "，可用 \($0)" },
+    noMPI: "未内置：先运行 script/bootstrap --mpi，再运行 swift build",
     noCUDA: "不可用：",
     cudaObstacle: { obstacle in
       switch obstacle {

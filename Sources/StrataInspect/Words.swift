@@ -9,6 +9,8 @@ struct Words: Sendable {
   let coreCounts: @Sendable (_ cores: Int, _ threads: Int, _ used: Int) -> String
   let quota: @Sendable (String) -> String
   let available: @Sendable (String) -> String
+  /// In place of the library of a program that was built without MPI.
+  let noMPI: String
   let noCUDA: String
   let cudaObstacle: @Sendable (CUDAObstacle) -> String
   let cuda: @Sendable (_ version: String, _ devices: String) -> String
@@ -69,6 +71,7 @@ extension Words {
     coreCounts: { "\($0) with \($1) hardware threads; \($2) threads in use" },
     quota: { ", limited to the time of \($0)" },
     available: { ", \($0) available" },
+    noMPI: "not built in: script/bootstrap --mpi, then swift build",
     noCUDA: "not available: ",
     cudaObstacle: { obstacle in
       switch obstacle {

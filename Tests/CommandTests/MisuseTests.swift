@@ -66,7 +66,6 @@ import Testing
       Mistake(
         "verify resnet50 --input 1,4,224,224",
         "strata verify: conv1 (Conv2d): expects 3 input channels, got 4 in [1, 4, 224, 224]"),
-      Mistake("run alexnet", "strata run: needs --weights F.safetensors"),
       Mistake("run alexnet --weights a", "strata run: needs --input X.npy"),
       Mistake("run alexnet --weights a --input b", "strata run: needs --output Y.npy"),
     ])

@@ -17,7 +17,7 @@ import Testing
     #expect(found.heading.hasPrefix("layer2.0.conv2  Conv2d(128, 128, kernel_size=(3, 3), stride=(2, 2)"))
     #expect(try figure("Parameters", found).value == "147,456 = 128·128/1·3·3")
     #expect(try figure("MACs", found).value == "115,605,504 = 1·128·28·28·(128·3·3)")
-    #expect(try figure("Height", found).value == "28 = (56 + 2·1 − 1·(3 − 1) − 1) / 2 + 1")
+    #expect(try figure("Height", found).value == "28 = ⌊(56 + 2·1 − 1·(3 − 1) − 1) / 2⌋ + 1")
     #expect(try figure("Results", found).value == "401,408 bytes = 1·128·28·28·4")
     // The field of its input is 35 pixels, 4 apart.
     #expect(try figure("Receptive field", found).value == "43 = 35 + (3 − 1)·1·4")
@@ -52,6 +52,22 @@ import Testing
           return parts.count == 2 ? product * parts[0] / parts[1] : product * (parts.first ?? 0)
         }
     }
+  }
+
+  @Test("sizes are rounded as the layer rounds them") func rounding() throws {
+    // 217 / 4 is no whole number; nor is 5 / 2, which this pooling rounds up.
+    #expect(
+      try figure("Height", explain("alexnet", "features.0")).value
+        == "55 = ⌊(224 + 2·2 − 1·(11 − 1) − 1) / 4⌋ + 1")
+    let pooling = Sequential(MaxPool2d(3, stride: 2, ceilMode: true))
+    let up = try LayerExplanation(pooling, layer: "0", input: [1, 1, 8, 8])
+    #expect(try figure("Height", up).value == "4 = ⌈(8 + 2·0 − 1·(3 − 1) − 1) / 2⌉ + 1")
+    // The third window would begin in the border behind the image.
+    let padded = Sequential(MaxPool2d(2, stride: 3, padding: 1, ceilMode: true))
+    let cut = try LayerExplanation(padded, layer: "0", input: [1, 1, 5, 5])
+    #expect(
+      try figure("Height", cut).value
+        == "2 = ⌈(5 + 2·1 − 1·(2 − 1) − 1) / 3⌉ + 1 − 1, which would begin outside")
   }
 
   @Test("a container's figures are the sums of what lies in it") func container() throws {

@@ -32,10 +32,17 @@ private struct Conclusions {
     entries.min { figure($0.summary) < figure($1.summary) }
   }
 
+  /// `0.06%`; what would round to nothing is `<0.01%`.
+  private static func percent(_ share: Double) -> String {
+    share < 0.000_05 ? "<0.01%" : DecimalText.fixed(100 * share, digits: 2) + "%"
+  }
+
   /// `7.19×`.
   private func times(_ a: Int, _ b: Int) -> String {
     let ratio = Text.ratio(a, b)
-    return DecimalText.fixed(ratio, digits: ratio < 100 ? 2 : 0) + words.timesSign
+    let number =
+      ratio < 100 ? DecimalText.fixed(ratio, digits: 2) : Text.grouped(Int(min(ratio, 1e15).rounded()))
+    return number + words.timesSign
   }
 
   private var sizes: String? {
@@ -121,7 +128,7 @@ private struct Conclusions {
     guard let (a, b, difference) = best else { return nil }
     let (more, less) = a.summary.parameters > b.summary.parameters ? (a, b) : (b, a)
     return words.sameArithmetic(
-      a.name, b.name, DecimalText.fixed(100 * difference, digits: 2) + "%", more.name,
+      a.name, b.name, Self.percent(difference), more.name,
       times(more.summary.parameters, less.summary.parameters))
   }
 

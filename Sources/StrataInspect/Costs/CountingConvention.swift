@@ -132,7 +132,7 @@ extension CountingConvention {
       return [(.softmax, 3 * elements - rows + (logarithm ? rows : 0))]
     case .input, .variable, .full, .unary, .activation, .clamp, .binary, .select, .cast, .reduce, .argReduce,
       .topK, .reshape, .permute, .broadcast, .slice, .concatenate, .pad, .indexSelect, .maxPool2d,
-      .batchMoments, .dropout,
+      .batchMoments, .crossRank, .dropout,
       .unslice, .indexAdd, .conv2dImageGradient, .conv2dWeightGradient, .conv2dBiasGradient,
       .activationGradient, .maxPool2dGradient, .averagePool2dGradient, .adaptiveAveragePool2dGradient,
       .batchNormGradient:

@@ -30,6 +30,8 @@ public struct ModelSummary: Sendable {
     public let depth: Int
     /// Which call of the module this is, counted from 1; 0 where it is not called.
     public let call: Int
+    /// The path of the module that calls this one, where one does.
+    var caller: String?
     /// The shape of what goes in, where something does.
     public var input: Shape?
     /// The shape of what comes out.

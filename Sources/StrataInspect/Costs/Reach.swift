@@ -82,7 +82,7 @@ struct Reach: Sendable, Hashable {
     case .matmul: return .whole
     case .input, .variable, .full, .unary, .activation, .clamp, .binary, .select, .cast, .argReduce, .topK,
       .softmax, .permute, .broadcast, .concatenate, .pad, .indexSelect, .linear, .batchNorm, .layerNorm,
-      .batchMoments, .dropout,
+      .batchMoments, .crossRank, .dropout,
       .unslice, .indexAdd, .conv2dImageGradient, .conv2dWeightGradient, .conv2dBiasGradient,
       .activationGradient, .maxPool2dGradient, .averagePool2dGradient, .adaptiveAveragePool2dGradient,
       .batchNormGradient:

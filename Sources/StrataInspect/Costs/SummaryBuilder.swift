@@ -77,7 +77,7 @@ struct SummaryBuilder {
   }
 
   /// Adds a call's line and those below it.
-  private mutating func add(_ call: ObservedCall, depth: Int) {
+  private mutating func add(_ call: ObservedCall, depth: Int, within caller: String? = nil) {
     let calls = inner[call.number] ?? []
     let own = nodes[call.number] ?? []
     let isLeaf = calls.isEmpty && call.module.children.isEmpty
@@ -85,6 +85,7 @@ struct SummaryBuilder {
     var row = ModelSummary.Row(
       kind: isLeaf ? .layer : .container, path: call.path, typeName: call.module.typeName, depth: depth,
       call: callCounts[call.path] ?? 1)
+    row.caller = caller
     row.input = call.input.shape
     row.output = call.output.error == nil ? call.output.shape : nil
     row.kernel = call.module.window
@@ -106,7 +107,7 @@ struct SummaryBuilder {
         add(operation: waiting.removeFirst(), call, depth)
       }
       below.append(rows.count)
-      add(inside, depth: depth + 1)
+      add(inside, depth: depth + 1, within: call.path)
     }
     for node in waiting {
       below.append(rows.count)

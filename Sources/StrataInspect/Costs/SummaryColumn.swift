@@ -126,9 +126,12 @@ extension ModelSummary.Row {
     }
   }
 
-  /// The last part of the path, or all of it for a module that was not called in its place.
+  /// The path from the module that called this one, where that is known; else its last part, or all of it for a module
+  /// that was not called in its place.
   private var name: String {
-    call == 0 ? path : path.split(separator: ".").last.map(String.init) ?? path
+    if call == 0 || caller == "" { return path }
+    if let caller, path.hasPrefix(caller + ".") { return String(path.dropFirst(caller.count + 1)) }
+    return path.split(separator: ".").last.map(String.init) ?? path
   }
 }
 

@@ -123,7 +123,7 @@ extension Op {
     case .maxPool2d: ({ _ in true }, true)
     case .dropout: ({ _ in false }, true)
     case .input, .variable, .full, .cast, .reduce, .argReduce, .topK, .reshape, .permute, .broadcast, .slice,
-      .concatenate, .pad, .indexSelect, .averagePool2d, .adaptiveAveragePool2d,
+      .concatenate, .pad, .indexSelect, .averagePool2d, .adaptiveAveragePool2d, .crossRank,
       .unslice, .indexAdd, .conv2dImageGradient, .conv2dWeightGradient, .conv2dBiasGradient,
       .activationGradient, .maxPool2dGradient, .averagePool2dGradient, .adaptiveAveragePool2dGradient,
       .batchNormGradient:

@@ -136,7 +136,7 @@ private struct ExplanationWriter {
     let node = trace.graph.nodes[index]
     let image = trace.graph[node.operands[0]].type.shape
     let output = node.type.shape
-    let formula: String
+    var isRoundedUp = false
     let settings: (kernel: IntPair, stride: IntPair, padding: IntPair, dilation: IntPair)
     switch node.op {
     case .conv2d(let convolution, _):
@@ -144,17 +144,21 @@ private struct ExplanationWriter {
       settings = (
         IntPair(weights[2], weights[3]), convolution.stride, convolution.padding, convolution.dilation
       )
-      formula = "⌊(size + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1"
     case .maxPool2d(let pooling), .averagePool2d(let pooling):
       settings = (pooling.kernel, pooling.stride, pooling.padding, pooling.dilation)
-      formula =
-        "\(pooling.roundsUp ? "⌈" : "⌊")(size + 2·padding − dilation·(kernel − 1) − 1) / stride\(pooling.roundsUp ? "⌉" : "⌋") + 1"
+      isRoundedUp = pooling.roundsUp
     default: return
     }
+    let (left, right) = isRoundedUp ? ("⌈", "⌉") : ("⌊", "⌋")
+    let formula = "\(left)(size + 2·padding − dilation·(kernel − 1) − 1) / stride\(right) + 1"
     func line(_ size: Int, _ result: Int, _ side: KeyPath<IntPair, Int>) -> String {
       let (k, s) = (settings.kernel[keyPath: side], settings.stride[keyPath: side])
       let (p, d) = (settings.padding[keyPath: side], settings.dilation[keyPath: side])
-      return "\(result) = (\(size) + 2·\(p) − \(d)·(\(k) − 1) − 1) / \(s) + 1"
+      let span = size + 2 * p - d * (k - 1) - 1
+      // A window that would begin beyond the image and its border at the near side is left out.
+      let windows = (isRoundedUp ? (span + s - 1) / s : span / s) + 1
+      let cut = windows > result ? " − 1, which would begin outside" : ""
+      return "\(result) = \(left)(\(size) + 2·\(p) − \(d)·(\(k) − 1) − 1) / \(s)\(right) + 1\(cut)"
     }
     add("Height", line(image[2], output[2], \.height), formula)
     add("Width", line(image[3], output[3], \.width), formula)
