@@ -157,8 +157,8 @@ public struct TrainingData: Sendable {
       split: ShapesDataset(count: count, size: size, shapes: shapes, seed: seed), side: size, text)
   }
 
-  /// The SHA-256 of the names of the classes, of all labels, and of up to 256 examples of each part, spread evenly:
-  /// all of a small set, and enough of a large one to notice that it is another.
+  /// The SHA-256 of the names of the classes, of all labels, and of examples of each part: all where there are fewer
+  /// than 512, and 256 to 511 spread evenly over a larger one, enough to notice that it is another.
   public func fingerprint() throws(StrataError) -> String {
     var hash = SHA256()
     hash.update(Array(classNames.joined(separator: "\n").utf8))
