@@ -2,7 +2,8 @@
 
 The first line says {"peer", "model", "folder", "batch", "threads"}; the answer is {"version"}.
 {"output": PATH} writes what the network computes, {"seconds": S, "passes": N} measures passes for S
-seconds, at least N of them, and answers {"times": [...]}. The end of the input ends the process.
+seconds, at least N of them, and answers {"times": [...], "peak": BYTES}. The end of the input ends the process.
+With "train" in the first line a pass is a step of training; {"losses": N} answers those of the next N steps.
 
 `python rivals.py prepare MODEL FOLDER BATCHES PEERS` writes the weights, inputs and converted networks first;
 its answer is {"failed": {PEER: REASON}}: a converter that fails costs its rival, not the comparison.
@@ -10,6 +11,7 @@ its answer is {"failed": {PEER: REASON}}: a converter that fails costs its rival
 
 import json
 import os
+import resource
 import sys
 import time
 import warnings
@@ -140,6 +142,40 @@ def ncnn(job, x):
     return ncnn.__version__, lambda: np.stack([scores(image) for image in images])
 
 
+# Training: the same for each way of PyTorch. A pass is a step, its result the loss.
+
+def torch_training(job, x):
+    import torch
+    from safetensors.torch import load_file
+
+    from networks import skeleton
+
+    torch.set_num_threads(job["threads"])
+    network = skeleton(job["model"])
+    network.load_state_dict(load_file(job["folder"] / "weights.safetensors"), assign=True)
+    network.train().requires_grad_()
+    if not job["dropout"]:
+        for module in network.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0
+    x = torch.from_numpy(x)
+    if job["peer"] == "torch-channels-last":
+        network.to(memory_format=torch.channels_last)
+        x = x.to(memory_format=torch.channels_last)
+    optimizer = torch.optim.SGD(network.parameters(), lr=1e-4, momentum=0.9)
+    labels = torch.arange(len(x)) * 37 % 1000
+    forward = torch.compile(network) if job["peer"] == "torch-compile" else network
+
+    def step():
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(forward(x), labels)
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return torch.__version__, step
+
+
 PEERS = {"torch-eager": torch_eager, "torch-channels-last": torch_channels_last,
          "torch-compile": torch_compile, "onnxruntime": onnxruntime, "openvino": openvino, "ncnn": ncnn}
 
@@ -160,8 +196,8 @@ def serve(answers):
     job = json.loads(sys.stdin.readline())
     job["folder"] = Path(job["folder"])
     x = np.load(job["folder"] / f"x{job['batch']}.npy")
-    version, forward = PEERS[job["peer"]](job, x)
-    for _ in range(3):
+    version, forward = (torch_training if job.get("train") else PEERS[job["peer"]])(job, x)
+    for _ in range(0 if job.get("train") else 3):
         forward()
     answers(version=version.split("+")[0].split("-")[0])
     for line in sys.stdin:
@@ -169,8 +205,11 @@ def serve(answers):
         if path := order.get("output"):
             np.save(path, np.array(forward()))
             answers()
+        elif count := order.get("losses"):
+            answers(losses=[forward() for _ in range(count)])
         else:
-            answers(times=measure(forward, order["seconds"], order["passes"]))
+            times = measure(forward, order["seconds"], order["passes"])
+            answers(times=times, peak=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
 
 def main():

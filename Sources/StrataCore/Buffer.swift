@@ -7,7 +7,8 @@
 /// A block of memory that starts on a cache line, the only kind the engine is given.
 ///
 /// `@unchecked Sendable` holds because a buffer is written by its creator alone, before it is shared;
-/// afterwards it is only read. The executor's workspaces are the exception: each belongs to one run at a time.
+/// afterwards it is only read. There are two exceptions. The executor's workspaces each belong to one run at a time;
+/// and a run may write a variable's next value over the old one, after it has seen that nobody else refers to it.
 public final class Buffer: @unchecked Sendable {
   /// The first byte.
   public let pointer: UnsafeMutableRawPointer
@@ -43,6 +44,9 @@ public final class Buffer: @unchecked Sendable {
     self.byteCount = byteCount
     origin = .owner(owner)
   }
+
+  /// Whether the memory is the buffer's own; a mapped file's may be read only.
+  package var isWritable: Bool { if case .owner = origin { false } else { true } }
 
   deinit {
     switch origin {

@@ -5,7 +5,7 @@ public struct HostTensor: Sendable {
   /// The sizes of the axes.
   public let shape: Shape
   /// The memory that holds the elements.
-  public let buffer: Buffer
+  public private(set) var buffer: Buffer
   /// Where the first element lies in `buffer`.
   public let byteOffset: Int
 
@@ -55,6 +55,11 @@ public struct HostTensor: Sendable {
     return try withExtendedLifetime(buffer) {
       try body(UnsafeBufferPointer(start: start, count: elementCount))
     }
+  }
+
+  /// Whether nothing else refers to the memory, and it may be written.
+  package mutating func isUniquelyReferenced() -> Bool {
+    buffer.isWritable && isKnownUniquelyReferenced(&buffer)
   }
 
   /// The same elements under another shape of the same count.

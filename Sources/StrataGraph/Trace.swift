@@ -18,6 +18,7 @@ public struct Trace: Sendable {
   public let sources: [Source]
   /// The variables that `graph.stateUpdates` renew, in the same order.
   public let updatedVariables: [Variable]
+  private let variableLeaves: [ObjectIdentifier: Int]
   private let targets: [Tensor]
   private let updates: [Tensor]
 
@@ -35,7 +36,15 @@ public struct Trace: Sendable {
       return (graph, sources, pending.map(\.variable), pending.map(\.tensor))
     }
     targets = tensors
+    var variableLeaves: [ObjectIdentifier: Int] = [:]
+    for (leaf, source) in sources.enumerated() {
+      if case .variable(let variable) = source { variableLeaves[ObjectIdentifier(variable)] = leaf }
+    }
+    self.variableLeaves = variableLeaves
   }
+
+  /// The leaf slot that stands for a variable's present value, if it is read.
+  package func leaf(of variable: Variable) -> Int? { variableLeaves[ObjectIdentifier(variable)] }
 
   /// Hands the results of a run, in the order of `graph.results`, to the tensors and variables.
   public func finish(_ results: [HostTensor]) {

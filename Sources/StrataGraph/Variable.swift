@@ -1,6 +1,14 @@
 import StrataCore
 import Synchronization
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
 /// A value that outlives evaluations and may be replaced: a parameter, a running statistic.
 ///
 /// Nothing is allocated until the value is asked for: construction keeps a recipe.
@@ -13,8 +21,11 @@ public final class Variable: Sendable {
   private struct State {
     var value: HostTensor?
     var pending: Tensor?
-    var recipe: @Sendable () -> HostTensor
+    /// Makes the first value; forgotten afterwards, with what it holds.
+    var recipe: (@Sendable () -> HostTensor)?
     var version: UInt64 = 0
+    /// Whether a run is writing the next value over this one.
+    var isLent = false
   }
   private let state: Mutex<State>
   private static let lastID = Atomic<UInt64>(0)
@@ -27,8 +38,10 @@ public final class Variable: Sendable {
   }
 
   /// Creates a variable with a value.
-  public convenience init(_ value: HostTensor) {
-    self.init(value.shape, value.dtype) { value }
+  public init(_ value: HostTensor) {
+    id = Variable.lastID.add(1, ordering: .relaxed).newValue
+    type = TensorType(value.shape, value.dtype)
+    state = Mutex(State(value: value))
   }
 
   /// The sizes of the axes.
@@ -40,7 +53,7 @@ public final class Variable: Sendable {
   public var version: UInt64 { state.withLock { $0.version } }
 
   /// Whether memory holds the value; false until it is first needed.
-  public var isAllocated: Bool { state.withLock { $0.value != nil } }
+  public var isAllocated: Bool { state.withLock { $0.value != nil || $0.isLent } }
 
   /// The update that waits for evaluation, if any.
   public var pending: Tensor? { state.withLock { $0.pending } }
@@ -48,16 +61,23 @@ public final class Variable: Sendable {
   /// The value last stored or made by the recipe; a pending update is not run.
   public var stored: HostTensor { snapshot.value }
 
-  /// The value and its version, read together.
+  /// The value and its version, read together. While a run writes the next value over it, this waits.
   public var snapshot: (value: HostTensor, version: UInt64) {
-    state.withLock { state in
-      if let value = state.value { return (value, state.version) }
-      let value = state.recipe()
+    while true {
+      if let known = state.withLock({ $0.isLent ? nil : known(&$0) }) { return known }
+      usleep(50)
+    }
+  }
+
+  private func known(_ state: inout State) -> (value: HostTensor, version: UInt64)? {
+    if state.value == nil, let recipe = state.recipe {
+      let value = recipe()
       precondition(
         value.shape == type.shape && value.dtype == type.dtype, "recipe made \(value.shape), not \(type)")
       state.value = value
-      return (value, state.version)
+      state.recipe = nil
     }
+    return state.value.map { ($0, state.version) }
   }
 
   /// Replaces the value; shape and element type must be the variable's.
@@ -99,11 +119,31 @@ public final class Variable: Sendable {
     _ = abandoned
   }
 
+  /// Gives up the value of a version, so that a run which holds it may write the next one over it. Until
+  /// `finishUpdate` or `takeBack` everybody who asks for the value waits.
+  package func lend(version: UInt64) -> Bool {
+    state.withLock {
+      guard !$0.isLent, $0.version == version, $0.value != nil else { return false }
+      $0.value = nil
+      $0.isLent = true
+      return true
+    }
+  }
+
+  /// Takes a lent value back as it is, unless another was stored since.
+  package func takeBack(_ value: HostTensor) {
+    state.withLock {
+      if $0.value == nil { $0.value = value }
+      $0.isLent = false
+    }
+  }
+
   /// Stores what an evaluation computed for the pending update; one assigned since then stays pending.
   package func finishUpdate(_ value: HostTensor, of tensor: Tensor) {
     state.withLock {
       $0.value = value
       $0.version += 1
+      $0.isLent = false
       if let pending = $0.pending, pending.isSame(as: tensor) { $0.pending = nil }
     }
   }

@@ -3,7 +3,7 @@ import StrataGraph
 import StrataNN
 import StrataRuntime
 
-/// How long forward passes of a network take.
+/// How long forward passes of a network take, or steps of its training.
 public struct Benchmark: Sendable, Hashable {
   /// When to stop measuring.
   public struct Effort: Sendable, Hashable {
@@ -44,20 +44,28 @@ public struct Benchmark: Sendable, Hashable {
     _ model: Module, input: HostTensor, macs: Int, effort: Effort = .thorough,
     observing body: (HostTensor) -> Void = { _ in }
   ) throws(StrataError) {
-    let clock = ContinuousClock()
     let image = Tensor(input)
-    for _ in 0..<effort.warmUp { body(try model(image).value()) }
+    try self.init(batch: input.shape.first ?? 1, macs: macs, effort: effort) { () throws(StrataError) in
+      body(try model(image).value())
+    }
+  }
+
+  /// Measures whatever `pass` does to a batch.
+  init(
+    batch: Int, macs: Int, effort: Effort, of pass: () throws(StrataError) -> Void
+  ) throws(StrataError) {
+    let clock = ContinuousClock()
+    for _ in 0..<effort.warmUp { try pass() }
     var seconds: [Double] = []
     let start = clock.now
     while seconds.count < effort.minimum
       || seconds.count < effort.maximum && (clock.now - start).inSeconds < effort.seconds
     {
       let begin = clock.now
-      let output = try model(image).value()
+      try pass()
       seconds.append((clock.now - begin).inSeconds)
-      body(output)
     }
-    batch = input.shape.first ?? 1
+    self.batch = batch
     threads = Engine.threadCount
     self.seconds = seconds.sorted()
     self.macs = macs

@@ -15,6 +15,8 @@ final class OneDNNExecutable: Executable {
   private let preparedLeaves: [Int]
   /// What becomes of the memory of prepared values while they are made.
   private let preparation: PreparationPlan
+  /// When leaves and results may share memory.
+  private let lives: ResultLives
   private let pool = Mutex<[Workspace]>([])
   private let prepared = Mutex<[Prepared]>([])
 
@@ -36,12 +38,17 @@ final class OneDNNExecutable: Executable {
     }
     preparedLeaves = leaves.sorted()
     preparation = PreparationPlan(program)
+    lives = ResultLives(program)
   }
+
+  func canRenew(leaf: Int, as result: Int) -> Bool { lives.canRenew(leaf: leaf, as: result) }
 
   var workspaceByteCount: Int? { memory.byteCount }
 
-  func run(_ leaves: [LeafValue]) throws(StrataError) -> [HostTensor] {
-    try run(leaves) { (workspace: Workspace) throws(StrataError) in
+  func run(_ leaves: [LeafValue]) throws(StrataError) -> [HostTensor] { try run(leaves, renewing: [:]) }
+
+  func run(_ leaves: [LeafValue], renewing: [Int: Int]) throws(StrataError) -> [HostTensor] {
+    try run(leaves, renewing) { (workspace: Workspace) throws(StrataError) in
       for (index, step) in program.steps.enumerated() { try workspace.perform(step, main: index) }
     }
   }
@@ -51,7 +58,7 @@ final class OneDNNExecutable: Executable {
   ) throws(StrataError) -> (results: [HostTensor], steps: [StepTiming]) {
     var steps: [StepTiming] = []
     steps.reserveCapacity(program.steps.count)
-    let results = try run(leaves) { (workspace: Workspace) throws(StrataError) in
+    let results = try run(leaves, [:]) { (workspace: Workspace) throws(StrataError) in
       let clock = ContinuousClock()
       let origin = clock.now
       for (index, step) in program.steps.enumerated() {
@@ -69,7 +76,7 @@ final class OneDNNExecutable: Executable {
   }
 
   private func run(
-    _ leaves: [LeafValue], perform: (Workspace) throws(StrataError) -> Void
+    _ leaves: [LeafValue], _ renewing: [Int: Int], perform: (Workspace) throws(StrataError) -> Void
   ) throws(StrataError) -> [HostTensor] {
     strata_set_threads(Int32(threads))
     let prepared = try preparedValues(leaves)
@@ -82,6 +89,8 @@ final class OneDNNExecutable: Executable {
     for (index, type) in program.results.enumerated() {
       if let leaf = program.passedThrough[index] {
         results.append(leaves[leaf].value.reshaped(type.shape))
+      } else if let leaf = renewing[index] {
+        results.append(leaves[leaf].value)
       } else {
         results.append(
           HostTensor(dtype: type.dtype, shape: type.shape, buffer: Buffer(byteCount: type.byteCount)))
@@ -157,6 +166,48 @@ private struct PreparationPlan {
     for (slot, value) in program.slots.enumerated() {
       if case .prepared = value.home { views[program.owners[slot] ?? slot, default: []].append(slot) }
     }
+  }
+}
+
+/// When the leaves of a program are read for the last time, and its results written for the first: a step reads at
+/// twice its index and writes after that.
+private struct ResultLives {
+  private var lastRead: [Int: Int] = [:]
+  private var firstWrite: [Int: Int] = [:]
+  /// Leaves that are results as they are.
+  private var passed: Set<Int>
+  /// The last step that the data may let fail.
+  private var lastFailure = -1
+
+  init(_ program: Program) {
+    passed = Set(program.passedThrough.values)
+    for (index, step) in program.steps.enumerated() {
+      for (position, slot) in step.action.slots.enumerated() {
+        switch program.slots[slot].home {
+        case .leaf(let leaf):
+          var isOverwritable = false
+          if case .kernel(let kernel, _) = step.action { isOverwritable = kernel.mayOverwrite(position) }
+          lastRead[leaf] = max(lastRead[leaf] ?? 0, 2 * index + (isOverwritable ? 0 : 1))
+        case .result(let result): firstWrite[result] = firstWrite[result] ?? 2 * index + 1
+        case .workspace, .prepared: continue
+        }
+      }
+      if case .reference(let op, _, _) = step.action, op.mayFail { lastFailure = 2 * index + 1 }
+    }
+  }
+
+  func canRenew(leaf: Int, as result: Int) -> Bool {
+    guard let write = firstWrite[result], !passed.contains(leaf) else { return false }
+    return write > lastFailure && lastRead[leaf] ?? 0 < write
+  }
+}
+
+extension Op {
+  /// Whether operands of the right shapes may yet be wrong: indices beyond an axis.
+  fileprivate var mayFail: Bool {
+    if case .indexSelect = self { return true }
+    if case .indexAdd = self { return true }
+    return false
   }
 }
 

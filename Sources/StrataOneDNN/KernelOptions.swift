@@ -7,7 +7,8 @@ import StrataKernels
   import Darwin
 #endif
 
-/// Kernels of our own that may take oneDNN's place. Each has a switch, so that a difference can be traced to it.
+/// What the lowering may do besides giving each operation its primitive: kernels of our own in oneDNN's place, and
+/// choices across operations. Each has a switch, so that a difference can be traced to it.
 public enum OwnKernel: String, Sendable, Hashable, CaseIterable {
   /// 3×3 and 5×5 convolutions with stride 1 by Winograd's minimal filtering.
   case winograd
@@ -19,6 +20,12 @@ public enum OwnKernel: String, Sendable, Hashable, CaseIterable {
   case stem
   /// Linear layers for few rows, which read their weights once.
   case linear
+  /// Operations on single elements together, in one pass over memory.
+  case elementwise
+  /// Batch norm in training with the rectifier behind it.
+  case rectifiedNorms
+  /// One layout for a convolution and its gradients.
+  case trainingLayouts
 }
 
 /// Which kernels of our own are used, and for which processors they are made.

@@ -23,21 +23,20 @@ extension Lowering {
     let upstream = program.slots[gradient].type.shape
     let (weights, weightShape) = try groupedWeights(node.operands[1], settings)
     let window = ConvolutionWindow(image, plan.graph[node.operands[1]].type.shape, settings, upstream)
-    let wanted = (
-      image: try Layout.any(image), weights: try Layout.any(weightShape), upstream: try Layout.any(upstream)
-    )
+    let wantedWeights = try Layout.any(weightShape)
     let attributes = try Attributes()
-    let primitive = try Primitive("the image gradient of a convolution of \(image)") { description, engine in
+    let primitive = try convolution("the image gradient of a convolution of \(image)", image, upstream) {
+      wantedImage, wantedUpstream, description, engine in
       var hint: dnnl_primitive_desc_t?
       var status = dnnl_convolution_forward_primitive_desc_create(
-        &hint, engine, dnnl_forward_training, dnnl_convolution_direct, wanted.image.handle,
-        wanted.weights.handle,
-        nil, wanted.upstream.handle, window.strides, window.dilation, window.before, window.after,
+        &hint, engine, dnnl_forward_training, dnnl_convolution_direct, wantedImage.handle,
+        wantedWeights.handle,
+        nil, wantedUpstream.handle, window.strides, window.dilation, window.before, window.after,
         attributes.handle)
       guard status == dnnl_success else { return status }
       status = dnnl_convolution_backward_data_primitive_desc_create(
-        &description, engine, dnnl_convolution_direct, wanted.image.handle, wanted.weights.handle,
-        wanted.upstream.handle, window.strides, window.dilation, window.before, window.after, hint,
+        &description, engine, dnnl_convolution_direct, wantedImage.handle, wantedWeights.handle,
+        wantedUpstream.handle, window.strides, window.dilation, window.before, window.after, hint,
         attributes.handle)
       dnnl_primitive_desc_destroy(hint)
       return status
@@ -66,23 +65,22 @@ extension Lowering {
     let grouped = settings.grouped(weights)
     let window = ConvolutionWindow(image, weights, settings, upstream)
     let hasBias = wantsBias || biasGradients.contains(key)
-    let wanted = (
-      image: try Layout.any(image), weights: try Layout.any(grouped), upstream: try Layout.any(upstream)
-    )
+    let wantedWeights = try Layout.any(grouped)
     let biasLayout = hasBias ? try Layout.plain([weights[0]]) : nil
     let attributes = try Attributes()
-    let primitive = try Primitive("the weight gradient of a convolution of \(image)") { description, engine in
+    let primitive = try convolution("the weight gradient of a convolution of \(image)", image, upstream) {
+      wantedImage, wantedUpstream, description, engine in
       var hint: dnnl_primitive_desc_t?
       var status = dnnl_convolution_forward_primitive_desc_create(
-        &hint, engine, dnnl_forward_training, dnnl_convolution_direct, wanted.image.handle,
-        wanted.weights.handle,
-        biasLayout?.handle, wanted.upstream.handle, window.strides, window.dilation, window.before,
+        &hint, engine, dnnl_forward_training, dnnl_convolution_direct, wantedImage.handle,
+        wantedWeights.handle,
+        biasLayout?.handle, wantedUpstream.handle, window.strides, window.dilation, window.before,
         window.after,
         attributes.handle)
       guard status == dnnl_success else { return status }
       status = dnnl_convolution_backward_weights_primitive_desc_create(
-        &description, engine, dnnl_convolution_direct, wanted.image.handle, wanted.weights.handle,
-        biasLayout?.handle, wanted.upstream.handle, window.strides, window.dilation, window.before,
+        &description, engine, dnnl_convolution_direct, wantedImage.handle, wantedWeights.handle,
+        biasLayout?.handle, wantedUpstream.handle, window.strides, window.dilation, window.before,
         window.after,
         hint, attributes.handle)
       dnnl_primitive_desc_destroy(hint)
@@ -108,6 +106,7 @@ extension Lowering {
       kernel = makeAlias(of: plain, TensorType(weights, .float32), try Layout.plain(weights))
     }
     gradientParts[key] = [kernel, bias]
+    share([kernel, bias])
     return wantsBias ? bias : kernel
   }
 
@@ -182,6 +181,10 @@ extension Lowering {
 
   mutating func lowerActivationGradient(_ node: Node, _ activation: Activation) throws(StrataError) -> SlotID
   {
+    // Batch norm's own gradient looks at the bits that were kept.
+    if let norm = rectifiedNorms.gradients[NodeID(self.node)], rectifierWorkspaces[norm] != nil {
+      return slot(of: node.operands[1])
+    }
     let function = activation == .relu6 ? Eltwise.strictClip(0, 6) : Eltwise(activation)
     let source = slot(of: node.operands[0])
     let layout = try layout(of: source)
@@ -220,7 +223,9 @@ extension Lowering {
     guard affine.allSatisfy({ slots[$0.index] != nil }) else { return nil }
     let source = slot(of: node.operands[0])
     let layout = try layout(of: source)
-    let flags = isAffine ? dnnl_use_scale.rawValue | dnnl_use_shift.rawValue : 0
+    var flags = isAffine ? dnnl_use_scale.rawValue | dnnl_use_shift.rawValue : 0
+    let isRectified = rectifiedNorms.rectifiers[normID] != nil
+    if isRectified { flags |= dnnl_fuse_norm_relu.rawValue }
     let attributes = try Attributes()
     let primitive = try Primitive("batch norm of \(norm.type)") { description, engine in
       dnnl_batch_normalization_forward_primitive_desc_create(
@@ -240,6 +245,12 @@ extension Lowering {
     for (name, operand) in zip([DNNL_ARG_SCALE, DNNL_ARG_SHIFT], affine) {
       arguments.append((argument: name, slot: try plainSlot(of: operand)))
     }
+    if isRectified {
+      let bits = try primitive.layout(dnnl_query_workspace_md, dims: [])
+      let slot = makeSlot(TensorType([bits.byteCount], .uint8), bits)
+      arguments.append((argument: DNNL_ARG_WORKSPACE, slot: slot))
+      rectifierWorkspaces[normID] = slot
+    }
     try append(primitive, arguments)
     normalised[normID] = result
     return moments
@@ -256,7 +267,9 @@ extension Lowering {
     let shape = program.slots[source].type.shape
     let gradient = try reorder(slot(of: node.operands[1]), to: layout)
     // Scale and shift are asked for in any case: the sums are needed for the image too.
-    let flags = isAffine ? dnnl_use_scale.rawValue | dnnl_use_shift.rawValue : 0
+    var flags = isAffine ? dnnl_use_scale.rawValue | dnnl_use_shift.rawValue : 0
+    let bits = rectifiedNorms.gradients[node.operands[1]].flatMap { rectifierWorkspaces[$0] }
+    if bits != nil { flags |= dnnl_fuse_norm_relu.rawValue }
     let attributes = try Attributes()
     let primitive = try Primitive("the gradient of batch norm of \(shape)") { description, engine in
       var hint: dnnl_primitive_desc_t?
@@ -287,8 +300,10 @@ extension Lowering {
         parts.append(slot)
       }
     }
+    if let bits { arguments.append((argument: DNNL_ARG_WORKSPACE, slot: bits)) }
     try append(primitive, arguments)
     gradientParts[key] = parts
+    share(parts)
     return parts[position]
   }
 }

@@ -19,7 +19,8 @@ extension Lowering {
     case .adaptiveAveragePool2d(let size): try lowerAdaptivePooling(node, size)
     case .batchNorm(let epsilon, let isAffine): try lowerBatchNorm(node, epsilon: epsilon, isAffine: isAffine)
     case .layerNorm(let epsilon, let isAffine): try lowerLayerNorm(node, epsilon: epsilon, isAffine: isAffine)
-    case .activation(let kind): try lowerEltwise(node, Eltwise(kind))
+    case .activation(let kind):
+      if let norm = rectifiedNorm { slot(of: norm) } else { try lowerEltwise(node, Eltwise(kind)) }
     case .unary(let function):
       if let function = Eltwise(function) { try lowerEltwise(node, function) } else { nil }
     case .binary(let function):
@@ -58,20 +59,18 @@ extension Lowering {
     let sourceShape = program.slots[source].type.shape
     let (weights, weightShape) = try groupedWeights(node.operands[1], settings)
     let output = node.type.shape
-    let wanted = (
-      source: try Layout.any(sourceShape), weights: try Layout.any(weightShape),
-      output: try Layout.any(output)
-    )
+    let wantedWeights = try Layout.any(weightShape)
     let bias = settings.hasBias ? try plainSlot(of: node.operands[2]) : nil
     let biasLayout = bias.flatMap { program.slots[$0].layout }
     let window = ConvolutionWindow(sourceShape, plan.graph[node.operands[1]].type.shape, settings, output)
     var operations: [Attributes.PostOperation] = epilogue.addsResidual ? [.sum] : []
     if let activation = epilogue.activation { operations.append(.eltwise(Eltwise(activation))) }
     let attributes = try Attributes(operations)
-    let primitive = try Primitive("a convolution of \(sourceShape) to \(output)") { description, engine in
+    let primitive = try convolution("a convolution of \(sourceShape) to \(output)", sourceShape, output) {
+      image, result, description, engine in
       dnnl_convolution_forward_primitive_desc_create(
-        &description, engine, dnnl_forward_inference, dnnl_convolution_direct, wanted.source.handle,
-        wanted.weights.handle, biasLayout?.handle, wanted.output.handle, window.strides, window.dilation,
+        &description, engine, dnnl_forward_inference, dnnl_convolution_direct, image.handle,
+        wantedWeights.handle, biasLayout?.handle, result.handle, window.strides, window.dilation,
         window.before, window.after, attributes.handle)
     }
     let sourceLayout = try primitive.layout(dnnl_query_src_md, dims: sourceShape.sizes)
@@ -114,9 +113,10 @@ extension Lowering {
     let id = node.operands[node.operands.count - 1]
     let residual = slot(of: id)
     let own = program.slots[residual]
-    if case .workspace(let storage) = own.home, plan.lastUse[id.index] == self.node,
-      let ownLayout = own.layout,
-      ownLayout == layout, storage != self.storage(of: input), !isReadLater(storage, besides: id)
+    if let storage = storage(of: residual), let ownLayout = own.layout, ownLayout == layout,
+      storage != self.storage(of: input),
+      elementwise.lastReads[id.index] == elementwise.moment(of: self.node),
+      !isReadLater(storage, than: self.node, besides: id)
     {
       return makeAlias(of: residual, node.type, layout)
     }
@@ -127,13 +127,20 @@ extension Lowering {
     if case .workspace(let storage) = program.slots[slot].home { storage } else { nil }
   }
 
-  /// Whether a later node reads another value that lies in a storage. One that was summed up in it and has no
-  /// reader left does not count, or every second block of a residual network would copy its input.
-  private func isReadLater(_ storage: Int, besides id: NodeID) -> Bool {
-    slots.enumerated().contains { index, slot in
-      guard let slot, index != id.index, plan.lastUse[index] > node else { return false }
-      return self.storage(of: slot) == storage
+  /// Whether a node after another reads a value that lies in a storage, or that has a copy there in another layout.
+  /// One that was summed up in it and has no reader left does not count, or every second block of a residual
+  /// network would copy its input.
+  func isReadLater(_ storage: Int, than node: Int, besides id: NodeID) -> Bool {
+    if sharedStorages.contains(storage) { return true }
+    let moment = elementwise.moment(of: node)
+    return slots.enumerated().contains { index, slot in
+      guard let slot, elementwise.lastReads[index] > moment else { return false }
+      return index != id.index && self.storage(of: slot) == storage || hasCopy(of: slot, in: storage)
     }
+  }
+
+  private func hasCopy(of slot: SlotID, in storage: Int) -> Bool {
+    reordered[slot]?.contains { self.storage(of: $0) == storage || hasCopy(of: $0, in: storage) } ?? false
   }
 
   // MARK: Matrix products

@@ -13,7 +13,7 @@ struct Lowering {
   /// The slot that holds each node's value.
   var slots: [SlotID?]
   /// Reordered copies of slots, so that none is made twice.
-  private var reordered: [SlotID: [SlotID]] = [:]
+  private(set) var reordered: [SlotID: [SlotID]] = [:]
   /// The node that is being lowered.
   var node = 0
 
@@ -35,6 +35,15 @@ struct Lowering {
   /// The batch norm that uses a node's batch moments, and its value once both are computed.
   private(set) var normalisations: [NodeID: NodeID] = [:]
   var normalised: [NodeID: SlotID] = [:]
+  /// Batch norms that are lowered with their rectifier, and the bits that each keeps for the way back.
+  private(set) var rectifiedNorms = RectifiedNorms()
+  var rectifierWorkspaces: [NodeID: SlotID] = [:]
+  /// Operations on single elements that are lowered together.
+  private(set) var elementwise: ElementwiseGroups
+  /// Storages with values that nodes to come may ask for.
+  var sharedStorages: Set<Int> = []
+  /// Whether convolutions have gradients.
+  private(set) var trains = false
 
   init(_ plan: Plan, _ options: KernelOptions, threads: Int) {
     self.plan = plan
@@ -42,7 +51,10 @@ struct Lowering {
     self.threads = threads
     uses = plan.graph.useCounts()
     slots = Array(repeating: nil, count: plan.graph.nodes.count)
+    elementwise = ElementwiseGroups(plan, except: [], isOn: false)
     for (index, node) in plan.graph.nodes.enumerated() {
+      if case .conv2dWeightGradient = node.op { trains = true }
+      if case .conv2dImageGradient = node.op { trains = true }
       if case .maxPool2dGradient(let pooling) = node.op {
         trainedPools.insert(PoolKey(image: node.operands[0], pooling: pooling))
       } else if case .conv2dBiasGradient(let settings, let weights) = node.op {
@@ -55,6 +67,11 @@ struct Lowering {
         normalisations[moments] = NodeID(index)
       }
     }
+    if options.kernels.contains(.rectifiedNorms) {
+      rectifiedNorms = RectifiedNorms(plan, normalisations.values)
+    }
+    elementwise = ElementwiseGroups(
+      plan, except: rectifiedNorms.taken, isOn: options.kernels.contains(.elementwise))
   }
 
   static func lower(
@@ -62,9 +79,18 @@ struct Lowering {
   ) throws(StrataError) -> Program {
     var lowering = Lowering(plan, options, threads: threads)
     lowering.program.origins = plan.graph.nodes.map(\.origin)
-    for index in plan.graph.nodes.indices {
+    // Leaves come first: what is computed together may need one before its place in the order.
+    for index in plan.graph.nodes.indices where plan.graph.nodes[index].op.leafSlot != nil {
       lowering.node = index
       try lowering.lowerNode()
+    }
+    for index in plan.graph.nodes.indices {
+      lowering.node = index
+      if lowering.slots[index] == nil, lowering.elementwise.groupOf[index] == nil { try lowering.lowerNode() }
+      for group in lowering.elementwise.atPosition[index] ?? [] {
+        lowering.node = lowering.elementwise.groups[group].members.last ?? index
+        try lowering.lowerElementwise(lowering.elementwise.groups[group])
+      }
     }
     try lowering.finishResults()
     return lowering.program
@@ -239,6 +265,7 @@ struct Lowering {
   }
 
   private mutating func lowerToReference(_ node: Node) throws(StrataError) -> SlotID {
+    if let result = try lowerDropout(node) { return result }
     if case .reshape = node.op {
       let slot = try plainSlot(of: node.operands[0])
       let layout = Lowering.isNative(node.type) ? try Layout.plain(node.type.shape) : nil

@@ -48,8 +48,14 @@ struct Step {
 protocol Kernel: Sendable {
   /// What a profile calls it.
   var name: String { get }
+  /// Whether a result of the same size may lie where the argument at a position lies.
+  func mayOverwrite(_ position: Int) -> Bool
   /// Computes on the memory of its slots.
   func run(_ slots: [UnsafeMutableRawPointer])
+}
+
+extension Kernel {
+  func mayOverwrite(_ position: Int) -> Bool { false }
 }
 
 /// Steps on slots, ready to run.

@@ -16,6 +16,11 @@ public protocol Backend: Sendable {
 public protocol Executable: Sendable {
   /// Runs the plan on the values of its leaves and returns `plan.graph.results`.
   func run(_ leaves: [LeafValue]) throws(StrataError) -> [HostTensor]
+  /// Runs the plan, writing some results over leaves that nobody else refers to: for each such result, the leaf.
+  func run(_ leaves: [LeafValue], renewing: [Int: Int]) throws(StrataError) -> [HostTensor]
+  /// Whether a result may be written over a leaf: when all who read the leaf have done so, and nothing can go wrong
+  /// any more.
+  func canRenew(leaf: Int, as result: Int) -> Bool
   /// Runs the plan and measures its steps.
   func profile(_ leaves: [LeafValue]) throws(StrataError) -> (results: [HostTensor], steps: [StepTiming])
   /// Bytes of the memory in which a run keeps intermediate results; nil where it is not planned in advance.
@@ -35,6 +40,14 @@ extension Executable {
       node: nil, kind: .run, implementation: "unknown", start: .zero, duration: end - start)
     return (results, [whole])
   }
+
+  /// All results get memory of their own.
+  public func run(_ leaves: [LeafValue], renewing: [Int: Int]) throws(StrataError) -> [HostTensor] {
+    try run(leaves)
+  }
+
+  /// Nothing is written over.
+  public func canRenew(leaf: Int, as result: Int) -> Bool { false }
 
   /// Nothing is planned.
   public var workspaceByteCount: Int? { nil }
@@ -78,7 +91,7 @@ public struct StepTiming: Sendable, Hashable {
 /// What stands in a leaf slot during one run.
 public struct LeafValue: Sendable {
   /// The numbers.
-  public let value: HostTensor
+  public internal(set) var value: HostTensor
   /// Tells the value of a variable from others and from older ones; nil for data.
   public let identity: VariableIdentity?
 

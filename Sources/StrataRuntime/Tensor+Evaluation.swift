@@ -61,11 +61,34 @@ extension Variable {
 }
 
 extension Engine {
-  /// Runs a trace with the current configuration.
+  /// Runs a trace with the current configuration. New values of variables are written over the old ones where
+  /// nobody else refers to these.
   static func run(_ trace: Trace) throws(StrataError) -> [HostTensor] {
-    let leaves = try leafValues(trace)
-    return try executable(for: trace.graph).run(leaves)
+    var leaves = try leafValues(trace)
+    let executable = try executable(for: trace.graph)
+    var lenders: [Int: Variable] = [:]
+    var renewals: [Int: Int] = [:]
+    for (number, variable) in trace.updatedVariables.enumerated() {
+      let result = trace.graph.outputs.count + number
+      guard variable.type.byteCount >= renewalThreshold, let leaf = trace.leaf(of: variable),
+        lenders[leaf] == nil, executable.canRenew(leaf: leaf, as: result),
+        let version = leaves[leaf].identity?.version, variable.lend(version: version)
+      else { continue }
+      if leaves[leaf].value.isUniquelyReferenced() {
+        lenders[leaf] = variable
+        renewals[result] = leaf
+      } else {
+        variable.takeBack(leaves[leaf].value)
+      }
+    }
+    do throws(StrataError) { return try executable.run(leaves, renewing: renewals) } catch {
+      for (leaf, variable) in lenders { variable.takeBack(leaves[leaf].value) }
+      throw error
+    }
   }
+
+  /// Bytes from which it pays to write over an old value.
+  private static let renewalThreshold = 1 << 14
 
   /// Runs a trace and measures its steps; nodes are those of `plan(trace)`.
   public static func profile(_ trace: Trace) throws(StrataError) -> [StepTiming] {

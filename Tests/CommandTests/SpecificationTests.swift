@@ -99,4 +99,18 @@ import Testing
     let middle = (result.seconds[0] + result.seconds[1]) / 2
     #expect(abs(result.quantile(0.125) - middle) <= 1e-12 * middle)
   }
+
+  @Test("steps of training are measured, and their losses fall") func training() throws {
+    let model = Sequential(Flatten(), Linear(12, 3))
+    var losses: [Double] = []
+    let result = try Benchmark(
+      training: model, input: .ones([2, 3, 2, 2]), macs: 36,
+      effort: Benchmark.Effort(warmUp: 1, minimum: 3, maximum: 3, seconds: 0)
+    ) { losses.append($0) }
+    #expect(losses.count == 4 && losses == losses.sorted(by: >) && Set(losses).count == 4)
+    #expect(result.macs == 108 && result.batch == 2 && result.seconds.count == 3)
+    #expect(throws: StrataError.self) {
+      try Benchmark(training: Sequential(ReLU()), input: .ones([2, 3, 2, 2]), macs: 0)
+    }
+  }
 }

@@ -1,6 +1,7 @@
 #ifndef STRATA_KERNELS_H
 #define STRATA_KERNELS_H
 
+#include "StrataElementwise.h"
 #include "StrataLinear.h"
 #include "StrataParallel.h"
 #include "StrataPointwise.h"

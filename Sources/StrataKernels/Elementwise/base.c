@@ -1,0 +1,2 @@
+#define KERNELS strata_elementwise_base
+#include "body.h"
