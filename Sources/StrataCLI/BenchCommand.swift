@@ -11,6 +11,7 @@ extension Command {
       model, or weights that fit one of the networks. A multiply-accumulate counts as two operations of a GFLOP.
       With --train a pass is a whole step: forward in training mode, cross-entropy, backward, stochastic gradient
       descent with momentum; it counts as three forward passes. The same images come in every step.
+      With another precision the scores are compared with float32's, on the same images.
       """,
     operands: .some("MODEL"),
     options: [
@@ -18,13 +19,14 @@ extension Command {
       Option(name: "threads", value: "T", summary: "Threads to use (all cores that the process may run on)."),
       Option(name: "train", summary: "Measure steps of training."),
       Option(name: "no-dropout", summary: "Train without dropout, so that losses can be compared."),
-      .weights,
+      .precision, .weights,
       Option(name: "input", value: "X.npy", summary: "The images, [B, C, H, W] (random ones)."),
       .json,
     ] + Option.network
   ) { arguments in
     let batch = try arguments.number("batch", in: 1...1_000_000)
     if let threads = try arguments.number("threads", in: 1...1024) { Engine.threadCount = threads }
+    let precision = try arguments.precision()
     // Each is let go of before the next one needs its memory.
     var waiting = Array(try arguments.subjects().reversed())
     guard waiting.count == 1 || arguments.value("weights") == nil else {
@@ -46,19 +48,24 @@ extension Command {
       let images = given ?? HostTensor.normal(shape: shape, key: RandomKey(seed: 0))
       let loading = arguments.value("weights") == nil ? nil : try Loading(arguments, subject)
       var losses: [Double] = []
-      let result: Benchmark
-      if arguments.has("train") {
-        if arguments.has("no-dropout") { try model.removeDropout() }
-        result = try Benchmark(training: model, input: images, macs: cost.macs) { losses.append($0) }
-      } else {
-        result = try Benchmark(model, input: images, macs: cost.macs)
+      if arguments.has("train"), arguments.has("no-dropout") { try model.removeDropout() }
+      let result = try Engine.autocast(to: precision) {
+        arguments.has("train")
+          ? try Benchmark(training: model, input: images, macs: cost.macs) { losses.append($0) }
+          : try Benchmark(model, input: images, macs: cost.macs)
       }
+      let peak = ProcessMemory.peak
+      let loss =
+        precision == .float32 || arguments.has("train")
+        ? nil : try PrecisionLoss(of: model, on: images, in: precision)
       Engine.clearCache()
+      let report = BenchReport(
+        result: result, name: subject.name, typeName: model.typeName, precision: precision, loss: loss,
+        loading: loading, losses: losses, peak: peak)
       if arguments.has(.json) {
-        documents.append(result.json(named: subject.name, loading, losses))
+        documents.append(report.json)
       } else {
-        let text = result.text(named: model.typeName, loading, isTraining: !losses.isEmpty)
-        try Output.print((isFirst ? "" : "\n") + text)
+        try Output.print((isFirst ? "" : "\n") + report.text)
       }
       isFirst = false
     }
@@ -105,41 +112,66 @@ extension Module {
   }
 }
 
-extension Benchmark {
-  fileprivate func json(named name: String, _ loading: Loading?, _ losses: [Double]) -> JSONValue {
+/// What `strata bench` says of a network.
+private struct BenchReport {
+  let result: Benchmark
+  let name: String
+  let typeName: String
+  let precision: Precision
+  let loss: PrecisionLoss?
+  let loading: Loading?
+  let losses: [Double]
+  /// Bytes, before the other precision was tried.
+  let peak: Int
+
+  var json: JSONValue {
     var members: JSONObject = [
       "model": .string(name),
-      "batch": .integer(batch),
-      "threads": .integer(threads),
-      "repetitions": .integer(seconds.count),
-      "median_ms": .number(median * 1000),
-      "p10_ms": .number(quantile(0.1) * 1000),
-      "p90_ms": .number(quantile(0.9) * 1000),
-      "images_per_second": .number(imagesPerSecond),
-      "gflops": .number(gigaflops),
-      "macs": .integer(macs),
-      "peak_memory_bytes": .integer(ProcessMemory.peak),
+      "batch": .integer(result.batch),
+      "threads": .integer(result.threads),
+      "precision": .string(precision.rawValue),
+      "repetitions": .integer(result.seconds.count),
+      "median_ms": .number(result.median * 1000),
+      "p10_ms": .number(result.quantile(0.1) * 1000),
+      "p90_ms": .number(result.quantile(0.9) * 1000),
+      "images_per_second": .number(result.imagesPerSecond),
+      "gflops": .number(result.gigaflops),
+      "macs": .integer(result.macs),
+      "peak_memory_bytes": .integer(peak),
     ]
     members["load_ms"] = loading.map { .number($0.seconds * 1000) }
     members["load_and_read_ms"] = loading.map { .number($0.secondsWithReading * 1000) }
     members["load_own_bytes"] = loading?.ownBytes.map { .integer($0) }
     if !losses.isEmpty { members["losses"] = .array(losses.map { .number($0) }) }
+    if let loss {
+      members["largest_difference"] = .number(loss.largestDifference)
+      members["same_first_class"] = .integer(loss.sameFirstClass)
+    }
     return .object(members)
   }
 
-  fileprivate func text(named name: String, _ loading: Loading?, isTraining: Bool) -> String {
-    let weights = loading.map { ("Weights", "loaded in \(Text.milliseconds($0.seconds)) ms") }
-    return Text.pairs(
-      [
-        ("Network", name),
-        ("Batch", "\(batch)"),
-        ("Threads", "\(threads)"),
-        (isTraining ? "Steps" : "Passes", "\(seconds.count)"),
-        ("Median", "\(Text.milliseconds(median)) ms"),
-        ("10% to 90%", "\(Text.milliseconds(quantile(0.1))) to \(Text.milliseconds(quantile(0.9))) ms"),
-        ("Images", "\(DecimalText.fixed(imagesPerSecond, digits: 1)) a second"),
-        ("Arithmetic", "\(DecimalText.fixed(gigaflops, digits: 1)) GFLOP/s"),
-        ("Memory", "\(Text.megabytes(ProcessMemory.peak)) MB at the peak"),
-      ] + (weights.map { [$0] } ?? []))
+  var text: String {
+    var pairs = [
+      ("Network", typeName),
+      ("Batch", "\(result.batch)"),
+      ("Threads", "\(result.threads)"),
+      (losses.isEmpty ? "Passes" : "Steps", "\(result.seconds.count)"),
+      ("Median", "\(Text.milliseconds(result.median)) ms"),
+      (
+        "10% to 90%",
+        "\(Text.milliseconds(result.quantile(0.1))) to \(Text.milliseconds(result.quantile(0.9))) ms"
+      ),
+      ("Images", "\(DecimalText.fixed(result.imagesPerSecond, digits: 1)) a second"),
+      ("Arithmetic", "\(DecimalText.fixed(result.gigaflops, digits: 1)) GFLOP/s"),
+      ("Memory", "\(Text.megabytes(peak)) MB at the peak"),
+    ]
+    if precision != .float32 { pairs.insert(("Precision", "\(precision)"), at: 3) }
+    if let loss {
+      let percent = DecimalText.fixed(loss.largestDifference * 100, digits: 2)
+      pairs.append(("Accuracy", "scores differ from float32's by \(percent)% of the largest at most"))
+      pairs.append(("First class", "the same for \(loss.sameFirstClass) of \(result.batch) images"))
+    }
+    if let loading { pairs.append(("Weights", "loaded in \(Text.milliseconds(loading.seconds)) ms")) }
+    return Text.pairs(pairs)
   }
 }

@@ -19,7 +19,7 @@ extension Command {
       Option(name: "batch", value: "N", summary: "Pictures that run at once (8)."),
       Option(
         name: "explain", value: "OUT.png", summary: "Write a heat map over the only picture (Grad-CAM)."),
-      .classes, .json,
+      .classes, .precision, .json,
     ] + Job.options
   ) { arguments in
     try Job.run("predict", arguments) { ranks in
@@ -36,6 +36,7 @@ private struct Prediction {
   let top: Int
   let batch: Int
   let paths: [String]
+  let precision: Precision
   let ranks: any Communicator
   private var results: [JSONValue] = []
   private var hasFailed = false
@@ -48,6 +49,7 @@ private struct Prediction {
     self.ranks = ranks
     top = try arguments.number("top", in: 1...ModelOptions.classRange.upperBound) ?? 5
     let batch = try arguments.number("batch", in: 1...4096)
+    precision = try arguments.precision()
     guard arguments.operands.count > 1 else { throw StrataError(.argument, "needs pictures behind MODEL") }
     let subject = try arguments.subject(arguments.operands[0])
     self.batch = batch ?? subject.batchSize ?? 8
@@ -120,7 +122,9 @@ private struct Prediction {
   }
 
   private mutating func name(_ waiting: inout [(path: String, image: Image)]) throws {
-    let predictions = try classifier.predict(waiting.map(\.image), top: top)
+    let predictions = try Engine.autocast(to: precision) {
+      try classifier.predict(waiting.map(\.image), top: top)
+    }
     for ((path, image), likeliest) in zip(waiting, predictions) {
       if let target = arguments.value("explain") { try explain(image, likeliest[0].index, target) }
       results.append(["image": .string(path), "predictions": .array(likeliest.map(\.json))])

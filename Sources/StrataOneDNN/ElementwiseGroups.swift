@@ -31,8 +31,9 @@ struct ElementwiseGroups {
   /// Beyond all moments.
   static let never = Int.max
 
-  /// Finds the groups; nodes that are `taken` are lowered otherwise.
-  init(_ plan: Plan, except taken: Set<Int>, isOn: Bool) {
+  /// Finds the groups; nodes that are `taken` are lowered otherwise, as are all on images where these may be stored in
+  /// fewer bits, which the kernel cannot read.
+  init(_ plan: Plan, except taken: Set<Int>, isOn: Bool, takesImages: Bool) {
     let graph = plan.graph
     lastReads = plan.lastUse.map { $0 >= graph.nodes.count ? ElementwiseGroups.never : $0 }
     guard isOn else { return }
@@ -40,9 +41,12 @@ struct ElementwiseGroups {
     for (index, node) in graph.nodes.enumerated() {
       for operand in node.operands { users[operand.index].append(index) }
     }
+    let isImage = takesImages ? [] : ElementwiseGroups.images(of: graph)
     var found: [[Int]] = []
     for (index, node) in graph.nodes.enumerated() {
-      guard !plan.isConstant[index], !taken.contains(index), ElementwiseGroups.accepts(node, of: graph) else {
+      guard !plan.isConstant[index], !taken.contains(index), takesImages || !isImage[index],
+        ElementwiseGroups.accepts(node, of: graph)
+      else {
         continue
       }
       var joined = [index]
@@ -125,6 +129,22 @@ struct ElementwiseGroups {
       }
       groups[index].position = min(position, group.position)
     }
+  }
+
+  /// Which nodes make images: convolutions, their neighbours, and what is done to single elements of these.
+  private static func images(of graph: Graph) -> [Bool] {
+    var isImage: [Bool] = []
+    for node in graph.nodes {
+      switch node.op {
+      case .conv2d, .conv2dImageGradient, .maxPool2d, .averagePool2d, .adaptiveAveragePool2d,
+        .maxPool2dGradient,
+        .averagePool2dGradient, .adaptiveAveragePool2dGradient, .batchNorm, .batchNormGradient:
+        isImage.append(node.type.shape.rank == 4)
+      default:
+        isImage.append(node.operands.contains { isImage[$0.index] && graph[$0].type == node.type })
+      }
+    }
+    return isImage
   }
 
   /// Whether a node works on single elements of floats of one shape, and of scalars.

@@ -1,5 +1,6 @@
 import COneDNN
 import StrataKernels
+import StrataRuntime
 
 #if canImport(Glibc)
   import Glibc
@@ -60,6 +61,8 @@ public struct KernelOptions: Sendable, Hashable, CustomStringConvertible {
   public var kernels: Set<OwnKernel>
   /// The instructions that they use.
   public var instructionSet: InstructionSet
+  /// In what convolutions and linear layers multiply.
+  public var precision = Precision.float32
   /// Whether a kernel is used wherever it can be, faster or not, with tiles of this size; for tests.
   public var forcedTile: Int?
 
@@ -84,6 +87,7 @@ public struct KernelOptions: Sendable, Hashable, CustomStringConvertible {
   public var description: String {
     let names = OwnKernel.allCases.filter(kernels.contains).map(\.rawValue).joined(separator: " ")
     let tile = forcedTile.map { ", tiles of \($0)" } ?? ""
-    return "own kernels: \(names.isEmpty ? "none" : names), \(instructionSet)\(tile)"
+    let numbers = precision == .float32 ? "" : ", \(precision)"
+    return "own kernels: \(names.isEmpty ? "none" : names), \(instructionSet)\(tile)\(numbers)"
   }
 }

@@ -10,7 +10,9 @@ extension Layout {
 
   /// Distances in an image whose channels lie side by side, all or 16 at a time; nil for other layouts.
   var channelBlocks: strata_image_layout? {
-    guard dims.count == 4, dims[1] % 16 == 0, let strides, let blocks else { return nil }
+    guard storedType == dnnl_f32, dims.count == 4, dims[1] % 16 == 0, let strides, let blocks else {
+      return nil
+    }
     if blocks.isEmpty, strides[1] == 1 || dims[1] == 1 {
       return strata_image_layout(image: strides[0], block: 16, row: strides[2], pixel: strides[3])
     }

@@ -23,20 +23,20 @@ extension Lowering {
     let upstream = program.slots[gradient].type.shape
     let (weights, weightShape) = try groupedWeights(node.operands[1], settings)
     let window = ConvolutionWindow(image, plan.graph[node.operands[1]].type.shape, settings, upstream)
-    let wantedWeights = try Layout.any(weightShape)
     let attributes = try Attributes()
-    let primitive = try convolution("the image gradient of a convolution of \(image)", image, upstream) {
-      wantedImage, wantedUpstream, description, engine in
+    let primitive = try convolution(
+      "the image gradient of a convolution of \(image)", image, weightShape, upstream
+    ) { wanted, description, engine in
       var hint: dnnl_primitive_desc_t?
       var status = dnnl_convolution_forward_primitive_desc_create(
-        &hint, engine, dnnl_forward_training, dnnl_convolution_direct, wantedImage.handle,
-        wantedWeights.handle,
-        nil, wantedUpstream.handle, window.strides, window.dilation, window.before, window.after,
+        &hint, engine, dnnl_forward_training, dnnl_convolution_direct, wanted.image.handle,
+        wanted.weights.handle, nil, wanted.result.handle, window.strides, window.dilation, window.before,
+        window.after,
         attributes.handle)
       guard status == dnnl_success else { return status }
       status = dnnl_convolution_backward_data_primitive_desc_create(
-        &description, engine, dnnl_convolution_direct, wantedImage.handle, wantedWeights.handle,
-        wantedUpstream.handle, window.strides, window.dilation, window.before, window.after, hint,
+        &description, engine, dnnl_convolution_direct, wanted.image.handle, wanted.weights.handle,
+        wanted.result.handle, window.strides, window.dilation, window.before, window.after, hint,
         attributes.handle)
       dnnl_primitive_desc_destroy(hint)
       return status
@@ -65,24 +65,23 @@ extension Lowering {
     let grouped = settings.grouped(weights)
     let window = ConvolutionWindow(image, weights, settings, upstream)
     let hasBias = wantsBias || biasGradients.contains(key)
-    let wantedWeights = try Layout.any(grouped)
+    // Stored as parameters are, whatever the images.
+    let sums = try Layout.any(grouped)
     let biasLayout = hasBias ? try Layout.plain([weights[0]]) : nil
     let attributes = try Attributes()
-    let primitive = try convolution("the weight gradient of a convolution of \(image)", image, upstream) {
-      wantedImage, wantedUpstream, description, engine in
+    let primitive = try convolution(
+      "the weight gradient of a convolution of \(image)", image, grouped, upstream
+    ) { wanted, description, engine in
       var hint: dnnl_primitive_desc_t?
       var status = dnnl_convolution_forward_primitive_desc_create(
-        &hint, engine, dnnl_forward_training, dnnl_convolution_direct, wantedImage.handle,
-        wantedWeights.handle,
-        biasLayout?.handle, wantedUpstream.handle, window.strides, window.dilation, window.before,
-        window.after,
-        attributes.handle)
+        &hint, engine, dnnl_forward_training, dnnl_convolution_direct, wanted.image.handle,
+        wanted.weights.handle, biasLayout?.handle, wanted.result.handle, window.strides, window.dilation,
+        window.before, window.after, attributes.handle)
       guard status == dnnl_success else { return status }
       status = dnnl_convolution_backward_weights_primitive_desc_create(
-        &description, engine, dnnl_convolution_direct, wantedImage.handle, wantedWeights.handle,
-        biasLayout?.handle, wantedUpstream.handle, window.strides, window.dilation, window.before,
-        window.after,
-        hint, attributes.handle)
+        &description, engine, dnnl_convolution_direct, wanted.image.handle, sums.handle,
+        biasLayout?.handle, wanted.result.handle, window.strides, window.dilation, window.before,
+        window.after, hint, attributes.handle)
       dnnl_primitive_desc_destroy(hint)
       return status
     }

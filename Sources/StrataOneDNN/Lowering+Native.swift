@@ -59,18 +59,18 @@ extension Lowering {
     let sourceShape = program.slots[source].type.shape
     let (weights, weightShape) = try groupedWeights(node.operands[1], settings)
     let output = node.type.shape
-    let wantedWeights = try Layout.any(weightShape)
     let bias = settings.hasBias ? try plainSlot(of: node.operands[2]) : nil
     let biasLayout = bias.flatMap { program.slots[$0].layout }
     let window = ConvolutionWindow(sourceShape, plan.graph[node.operands[1]].type.shape, settings, output)
     var operations: [Attributes.PostOperation] = epilogue.addsResidual ? [.sum] : []
     if let activation = epilogue.activation { operations.append(.eltwise(Eltwise(activation))) }
     let attributes = try Attributes(operations)
-    let primitive = try convolution("a convolution of \(sourceShape) to \(output)", sourceShape, output) {
-      image, result, description, engine in
+    let primitive = try convolution(
+      "a convolution of \(sourceShape) to \(output)", sourceShape, weightShape, output
+    ) { wanted, description, engine in
       dnnl_convolution_forward_primitive_desc_create(
-        &description, engine, dnnl_forward_inference, dnnl_convolution_direct, image.handle,
-        wantedWeights.handle, biasLayout?.handle, result.handle, window.strides, window.dilation,
+        &description, engine, dnnl_forward_inference, dnnl_convolution_direct, wanted.image.handle,
+        wanted.weights.handle, biasLayout?.handle, wanted.result.handle, window.strides, window.dilation,
         window.before, window.after, attributes.handle)
     }
     let sourceLayout = try primitive.layout(dnnl_query_src_md, dims: sourceShape.sizes)
@@ -156,7 +156,9 @@ extension Lowering {
     let biasLayout = bias.flatMap { program.slots[$0].layout }
     let matrix = TensorType([rows, shape[0]], .float32)
     let layout = try Layout.plain(matrix.shape)
-    if options.kernels.contains(.linear), !isPreparing, let bounds = Bounds(epilogue.activation),
+    // Other weights would have to be rounded in every run, which costs more than reading them once as they are.
+    let isRounded = options.precision == .bfloat16 && plan.isConstant[node.operands[1].index]
+    if !isRounded, options.kernels.contains(.linear), !isPreparing, let bounds = Bounds(epilogue.activation),
       LinearKernel.isFaster(rows: rows)
     {
       let job = strata_linear(
@@ -174,15 +176,21 @@ extension Lowering {
     var operations: [Attributes.PostOperation] = epilogue.addsResidual ? [.add(layout)] : []
     if let activation = epilogue.activation { operations.append(.eltwise(Eltwise(activation))) }
     let attributes = try Attributes(operations)
-    let layouts = (source: try Layout.plain([rows, shape[1]]), weights: try Layout.plain(shape))
+    let type = isRounded ? dnnl_bf16 : dnnl_f32
+    let layouts = (
+      source: try Layout.plain([rows, shape[1]], type),
+      weights: isRounded ? try Layout.any(shape, type) : try Layout.plain(shape)
+    )
     let primitive = try Primitive("a linear layer of \(shape)") { description, engine in
       dnnl_inner_product_forward_primitive_desc_create(
         &description, engine, dnnl_forward_inference, layouts.source.handle, layouts.weights.handle,
         biasLayout?.handle, layout.handle, attributes.handle)
     }
+    let input = try reorder(source, to: layouts.source)
+    let kernel = try reorder(weights, to: try primitive.layout(dnnl_query_weights_md, dims: shape.sizes))
     let result = makeSlot(matrix, layout)
     var arguments = [
-      (argument: DNNL_ARG_SRC, slot: source), (argument: DNNL_ARG_WEIGHTS, slot: weights),
+      (argument: DNNL_ARG_SRC, slot: input), (argument: DNNL_ARG_WEIGHTS, slot: kernel),
       (argument: DNNL_ARG_DST, slot: result),
     ]
     if let bias { arguments.append((argument: DNNL_ARG_BIAS, slot: bias)) }
@@ -254,7 +262,7 @@ extension Lowering {
     let output = node.type.shape
     let overhang = pooling.overhang(image, output)
     let sourceLayout = try layout(of: source)
-    let wanted = try Layout.any(output)
+    let wanted = try Layout.any(output, sourceLayout.storedType)
     let attributes = try Attributes()
     let primitive = try Primitive("pooling of \(image) to \(output)") { description, engine in
       dnnl_pooling_forward_primitive_desc_create(
@@ -363,9 +371,16 @@ extension Lowering {
   }
 
   private mutating func lowerConcatenation(_ node: Node, axis: Int) throws(StrataError) -> SlotID {
-    let sources = node.operands.map(slot(of:))
+    var sources = node.operands.map(slot(of:))
     var layouts: [Layout] = []
     for source in sources { layouts.append(try layout(of: source)) }
+    // All must be stored in one type.
+    if Set(layouts.map(\.storedType.rawValue)).count > 1 {
+      for (index, operand) in node.operands.enumerated() {
+        sources[index] = try plainSlot(of: operand)
+        layouts[index] = try layout(of: sources[index])
+      }
+    }
     let attributes = try Attributes()
     let primitive = try Primitive("a concatenation to \(node.type)") { description, engine in
       let handles: [const_dnnl_memory_desc_t?] = layouts.map(\.handle)

@@ -65,42 +65,4 @@ extension Lowering {
       if case .workspace(let storage) = program.slots[part].home { sharedStorages.insert(storage) }
     }
   }
-
-  /// Layouts to try for the image and the result of a convolution, the best first.
-  ///
-  /// Without gradients the primitive chooses. In training three primitives share each image, and left alone they
-  /// choose differently: forward takes channels last, backward takes blocks. Blocks serve all.
-  func imageLayouts(_ image: Shape, _ result: Shape) throws(StrataError) -> [(image: Layout, result: Layout)]
-  {
-    let free = (image: try Layout.any(image), result: try Layout.any(result))
-    guard trains, options.kernels.contains(.trainingLayouts) else { return [free] }
-    func blocked(_ shape: Shape, _ free: Layout) throws(StrataError) -> Layout {
-      let (size, tag) = options.instructionSet == .avx512 ? (16, dnnl_aBcd16b) : (8, dnnl_aBcd8b)
-      return shape[1] % size == 0 ? try Layout.tagged(shape, tag) : free
-    }
-    return [(image: try blocked(image, free.image), result: try blocked(result, free.result)), free]
-  }
-
-  /// A primitive of the first layouts for which there is a fast one.
-  func convolution(
-    _ name: @autoclosure () -> String, _ image: Shape, _ result: Shape,
-    _ create: (_ image: Layout, _ result: Layout, inout dnnl_primitive_desc_t?, dnnl_engine_t) ->
-      dnnl_status_t
-  ) throws(StrataError) -> Primitive {
-    var failure = StrataError(.engine, "oneDNN offers no \(name())")
-    for layouts in try imageLayouts(image, result) {
-      do throws(StrataError) {
-        let primitive = try Primitive(name()) { create(layouts.image, layouts.result, &$0, $1) }
-        if !primitive.implementation.hasPrefix("ref") { return primitive }
-      } catch {
-        failure = error
-      }
-    }
-    let free = (image: try Layout.any(image), result: try Layout.any(result))
-    do throws(StrataError) {
-      return try Primitive(name()) { create(free.image, free.result, &$0, $1) }
-    } catch {
-      throw failure.kind == .memory ? failure : error
-    }
-  }
 }

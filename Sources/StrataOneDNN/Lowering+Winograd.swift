@@ -16,7 +16,9 @@ extension Lowering {
       shapes[1][0] % 16 == 0, shapes[1][1] % 16 == 0, plan.isConstant[node.operands[1].index],
       !plan.isConstant[self.node]
     else { return nil }
-    let work = WinogradWork(image: shapes[0], result: node.type.shape, kernel: shapes[1][2])
+    let work = WinogradWork(
+      image: shapes[0], result: node.type.shape, kernel: shapes[1][2],
+      directSpeed: options.precision == .bfloat16 ? 2 : 1)
     guard let tile = work.bestTile(among: options.forcedTile) else { return nil }
 
     let pool = poolingAfter(node, epilogue)
@@ -98,6 +100,8 @@ struct WinogradWork {
   let result: Shape
   /// Weights along each axis.
   let kernel: Int
+  /// How much faster than in 32-bit floats oneDNN's direct convolution is.
+  let directSpeed: Double
 
   /// Multiply-accumulates in the time in which a byte comes from memory.
   private static let macsForByte = 4.5
@@ -112,6 +116,7 @@ struct WinogradWork {
   var direct: Double {
     let weights = Double(kernel * kernel) * channelPairs
     return max(weights * Double(result[0] * result[2] * result[3]), 4 * weights * WinogradWork.macsForByte)
+      / directSpeed
   }
 
   func winograd(tile: Int) -> Double {

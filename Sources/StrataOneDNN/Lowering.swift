@@ -51,7 +51,7 @@ struct Lowering {
     self.threads = threads
     uses = plan.graph.useCounts()
     slots = Array(repeating: nil, count: plan.graph.nodes.count)
-    elementwise = ElementwiseGroups(plan, except: [], isOn: false)
+    elementwise = ElementwiseGroups(plan, except: [], isOn: false, takesImages: true)
     for (index, node) in plan.graph.nodes.enumerated() {
       if case .conv2dWeightGradient = node.op { trains = true }
       if case .conv2dImageGradient = node.op { trains = true }
@@ -71,7 +71,8 @@ struct Lowering {
       rectifiedNorms = RectifiedNorms(plan, normalisations.values)
     }
     elementwise = ElementwiseGroups(
-      plan, except: rectifiedNorms.taken, isOn: options.kernels.contains(.elementwise))
+      plan, except: rectifiedNorms.taken, isOn: options.kernels.contains(.elementwise),
+      takesImages: options.precision == .float32)
   }
 
   static func lower(

@@ -36,7 +36,7 @@ final class Device: @unchecked Sendable {
   }
 }
 
-/// A tensor's type and layout in memory.
+/// How a tensor of 32-bit floats is laid out in memory, and in what type its elements are stored there.
 ///
 /// `@unchecked Sendable` holds because a descriptor is never changed after its creation.
 final class Layout: @unchecked Sendable {
@@ -44,20 +44,24 @@ final class Layout: @unchecked Sendable {
   /// The sizes of the axes.
   let dims: [Int]
 
-  /// Row-major storage of 32-bit floats; a scalar counts as one axis of size 1.
-  static func plain(_ shape: Shape) throws(StrataError) -> Layout {
-    try make(shape, strides: shape.strides)
+  /// Row-major storage; a scalar counts as one axis of size 1.
+  static func plain(_ shape: Shape, _ type: dnnl_data_type_t = dnnl_f32) throws(StrataError) -> Layout {
+    try make(shape, strides: shape.strides, type)
   }
 
   /// A layout that the primitive may choose.
-  static func any(_ shape: Shape) throws(StrataError) -> Layout { try tagged(shape, dnnl_format_tag_any) }
+  static func any(_ shape: Shape, _ type: dnnl_data_type_t = dnnl_f32) throws(StrataError) -> Layout {
+    try tagged(shape, dnnl_format_tag_any, type)
+  }
 
   /// A layout that oneDNN has a name for.
-  static func tagged(_ shape: Shape, _ tag: dnnl_format_tag_t) throws(StrataError) -> Layout {
+  static func tagged(
+    _ shape: Shape, _ tag: dnnl_format_tag_t, _ type: dnnl_data_type_t = dnnl_f32
+  ) throws(StrataError) -> Layout {
     var handle: dnnl_memory_desc_t?
     let dims = shape.sizes.isEmpty ? [1] : shape.sizes
     try check(
-      dnnl_memory_desc_create_with_tag(&handle, Int32(dims.count), dims.map(Int64.init), dnnl_f32, tag),
+      dnnl_memory_desc_create_with_tag(&handle, Int32(dims.count), dims.map(Int64.init), type, tag),
       "a layout of \(shape)")
     return try Layout(owning: handle, dims: dims)
   }
@@ -69,13 +73,15 @@ final class Layout: @unchecked Sendable {
   }
 
   /// A layout with given distances between neighbours along each axis.
-  static func make(_ shape: Shape, strides: [Int]) throws(StrataError) -> Layout {
+  static func make(
+    _ shape: Shape, strides: [Int], _ type: dnnl_data_type_t = dnnl_f32
+  ) throws(StrataError) -> Layout {
     var handle: dnnl_memory_desc_t?
     let dims = shape.sizes.isEmpty ? [1] : shape.sizes
     let steps = shape.sizes.isEmpty ? [1] : strides
     try check(
       dnnl_memory_desc_create_with_strides(
-        &handle, Int32(dims.count), dims.map(Int64.init), dnnl_f32, steps.map(Int64.init)),
+        &handle, Int32(dims.count), dims.map(Int64.init), type, steps.map(Int64.init)),
       "a layout of \(shape)")
     return try Layout(owning: handle, dims: dims)
   }
@@ -94,6 +100,13 @@ final class Layout: @unchecked Sendable {
   }
 
   deinit { dnnl_memory_desc_destroy(handle) }
+
+  /// The type of the elements as they are stored, whatever the tensor's.
+  var storedType: dnnl_data_type_t {
+    var type = dnnl_data_type_undef
+    dnnl_memory_desc_query(handle, dnnl_query_data_type, &type)
+    return type
+  }
 
   /// Bytes of memory, padding included.
   var byteCount: Int { dnnl_memory_desc_get_size(handle) }

@@ -22,6 +22,32 @@ public struct OneDNNBackend: Backend {
     try OneDNNExecutable(plan, options, threads: Engine.threadCount)
   }
 
+  /// The same with convolutions and linear layers in another precision. Kernels of our own are for float32 alone;
+  /// Winograd's and the one for stems are kept, since they save more than shorter numbers do.
+  public func computing(in precision: Precision) throws(StrataError) -> any Backend {
+    guard precision != options.precision else { return self }
+    guard OneDNNBackend.hasInstructions(for: precision) else {
+      throw StrataError(
+        .engine, "this processor has no instructions for \(precision): leave the precision at float32")
+    }
+    var options = options
+    options.precision = precision
+    if precision != .float32 { options.kernels.subtract([.pointwise, .separable]) }
+    return OneDNNBackend(options)
+  }
+
+  /// Whether the processor multiplies such numbers, and oneDNN may let it: `ONEDNN_MAX_CPU_ISA` limits it.
+  public static func hasInstructions(for precision: Precision) -> Bool {
+    guard precision == .bfloat16 else { return true }
+    #if arch(x86_64)
+      let isa = dnnl_get_effective_cpu_isa().rawValue
+      let wanted = [dnnl_cpu_isa_avx512_core_bf16, dnnl_cpu_isa_avx2_vnni_2, dnnl_cpu_isa_avx512_core_amx]
+      return wanted.contains { isa & $0.rawValue == $0.rawValue }
+    #else
+      return false
+    #endif
+  }
+
   /// The version of oneDNN in use, `3.2.0`.
   public static var version: String {
     guard let version = dnnl_version()?.pointee else { return "unknown" }

@@ -10,6 +10,16 @@ public protocol Backend: Sendable {
   var capabilities: BackendCapabilities { get }
   /// Prepares a plan: chooses implementations and layouts, and places buffers.
   func compile(_ plan: Plan) throws(StrataError) -> any Executable
+  /// The same device with convolutions and linear layers in another precision; throws where it has no such.
+  func computing(in precision: Precision) throws(StrataError) -> any Backend
+}
+
+extension Backend {
+  /// All backends compute in 32-bit floats.
+  public func computing(in precision: Precision) throws(StrataError) -> any Backend {
+    guard precision != .float32 else { return self }
+    throw StrataError(.engine, "the engine \(name) computes in float32 alone, not in \(precision)")
+  }
 }
 
 /// A plan that a backend has prepared. It may run on several threads at once.

@@ -72,6 +72,21 @@ import Testing
     #expect(try Tool.run(["bench", "mobilenet_v1"]).output.contains("GFLOP/s"))
   }
 
+  @Test("another precision is compared with float32, or refused in a sentence") func precision() throws {
+    let result = try Tool.run(["bench", "mobilenet_v1", "--precision", "bf16", "--json"])
+    if OneDNNBackend.hasInstructions(for: .bfloat16) {
+      let json = try result.json()
+      #expect(json["precision"] == "bfloat16" && json["same_first_class"]?.number == 1)
+      #expect(try #require(json["largest_difference"]?.number) < 0.02)
+    } else {
+      #expect(
+        result.status == 2 && result.message.contains("this processor has no instructions for bfloat16"))
+    }
+    let mistake = try Tool.run(["bench", "mobilenet_v1", "--precision", "int3"])
+    #expect(mistake.status == 2)
+    #expect(mistake.message.contains("--precision expects float32 or bfloat16, got int3"))
+  }
+
   @Test("networks are verified property by property") func verify() throws {
     let words = ["verify", "mobilenet_v1", "resnet50", "--input", "1,3,64,96", "--classes", "10"]
     let text = try Tool.run(words)

@@ -151,7 +151,7 @@ import Testing
         ["small_cnn", "shapes", "--epochs", "none"], "--epochs expects a whole number of at least 1, got none"
       ),
       (["small_cnn", "shapes", "--opt", "adma"], "did you mean adam?"),
-      (["small_cnn", "shapes", "--amp", "bfloat16"], "--amp bfloat16 is not there yet"),
+      (["small_cnn", "shapes", "--amp", "int8"], "--amp"),
       (
         ["small_cnn", "shapes", "--freeze", "feature"],
         "no parameter of SmallCNN fits `feature`; did you mean `features`?"
@@ -165,6 +165,21 @@ import Testing
     let result = try Tool.run(["train"] + words + places)
     #expect(result.status == 2 && result.output.isEmpty)
     #expect(result.message.contains(message), "\(result.message)")
+  }
+
+  @Test("training multiplies in bfloat16 where that is asked for, and can be made again")
+  func mixedPrecision() throws {
+    let folder = try TemporaryFolder()
+    let rounded = try train(folder.path("rounded"), "--amp", "bfloat16")
+    guard OneDNNBackend.hasInstructions(for: .bfloat16) else {
+      #expect(rounded.status == 2 && rounded.message.contains("no instructions for bfloat16"))
+      return
+    }
+    #expect(rounded.status == 0)
+    #expect(try train(folder.path("exact")).status == 0)
+    let weights = try ["rounded", "exact"].map { try FileSystem.read(folder.path("\($0)/last.safetensors")) }
+    #expect(weights[0] != weights[1] && weights[0].count == weights[1].count)
+    #expect(try Tool.run(["replay", folder.path("rounded"), "--json"]).json()["same"] == true)
   }
 
   @Test("where the disk is full, the checkpoint before stays")

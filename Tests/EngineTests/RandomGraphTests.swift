@@ -95,6 +95,24 @@ extension EngineSuite {
       try expectAgreement(of: [loss] + gradients(of: loss, wrt: graph.leaves), seed, 1e-3)
     }
 
+    @Test(
+      "give nearly the same numbers in bfloat16, gradients too",
+      .enabled(if: OneDNNBackend.hasInstructions(for: .bfloat16)), arguments: 0..<40 as Range<UInt64>)
+    func bfloat16(seed: UInt64) throws {
+      let graph = RandomGraph(seed: seed)
+      let loss = graph.outputs.reduce(Tensor.zeros([])) { $0 + ($1 * $1).mean() }
+      let trace = Trace(of: graph.outputs + gradients(of: loss, wrt: graph.leaves))
+      let expected = try EngineCase.optimised.results(of: trace)
+      let engine = EngineCase(
+        try OneDNNBackend().computing(in: .bfloat16), Set(Pass.allCases), "bfloat16")
+      let rounded = try engine.results(of: trace)
+      for (index, (result, expected)) in zip(rounded, expected).enumerated() {
+        #expect(
+          difference(result, expected, relative: 0.05, absolute: 0.05, scale: .largestMagnitude) == nil,
+          "output \(index)")
+      }
+    }
+
     private func expectAgreement(of outputs: [Tensor], _ seed: UInt64, _ tolerance: Double) throws {
       let trace = Trace(of: outputs)
       let expected = try EngineCase.referencePlain.results(of: trace)

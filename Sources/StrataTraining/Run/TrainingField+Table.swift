@@ -154,7 +154,8 @@ extension TrainingField {
       "grad-accum-steps", "N", \.accumulation, 1...1_000_000, "Batches whose gradients make one step (1)."),
     flag("model-ema", \.keepsAverage, "Keep, validate and save a moving average of the weights."),
     number("model-ema-decay", "F", \.averageDecay, 0...1, "What the average keeps at each step (0.999)."),
-    choice("amp", "NAME", \.precision, "Precision of forward and backward pass (float32)."),
+    choice(
+      "amp", "NAME", \.precision, "What convolutions multiply in training: float32 or bfloat16 (float32)."),
   ]
 
   fileprivate static let fineTuning: [TrainingField] = [

@@ -1,4 +1,5 @@
 import StrataCore
+import StrataRuntime
 
 /// How a network is trained: what `strata train` can be told, with the same names and defaults.
 ///
@@ -82,7 +83,7 @@ public struct TrainingOptions: Sendable, Hashable {
   public var averageDecay = 0.999
   /// Whether batch norm sees the batches of all processes.
   public var synchronisesNorms = false
-  /// Mixed precision.
+  /// Mixed precision: in what convolutions multiply in steps of training. Validation is in float32.
   public var precision: Precision = .float32
 
   /// Parameters that do not change, by patterns.
@@ -160,9 +161,8 @@ extension TrainingOptions {
         "\(name) takes 1 or 3 numbers, got \(values.count)")
     }
     try require(std.allSatisfy { $0 != 0 }, "--std cannot be 0")
-    try require(
-      precision == .float32,
-      "--amp bfloat16 is not there yet: this engine trains in float32 alone, so leave --amp out")
+    // Refused before the data is read.
+    _ = try Engine.configuration.backend.computing(in: precision)
   }
 }
 
@@ -220,11 +220,6 @@ public enum ClipMode: String, Sendable, Hashable, CaseIterable {
   case norm
   /// Each number is brought into the range.
   case value
-}
-
-/// The precision of the forward and backward pass.
-public enum Precision: String, Sendable, Hashable, CaseIterable {
-  case float32, bfloat16
 }
 
 /// A log beside the result.
