@@ -19,6 +19,10 @@ final class OneDNNExecutable: Executable {
   private let lives: ResultLives
   private let pool = Mutex<[Workspace]>([])
   private let prepared = Mutex<[Prepared]>([])
+  /// Runs so far.
+  private let runs = Atomic<Int>(0)
+  /// After so many runs memory is worth a better place.
+  private static let settlingRun = 20
 
   /// Sets of prepared values kept at once: one for each model of the same structure in use.
   private static let preparedCapacity = 4
@@ -79,6 +83,7 @@ final class OneDNNExecutable: Executable {
     _ leaves: [LeafValue], _ renewing: [Int: Int], perform: (Workspace) throws(StrataError) -> Void
   ) throws(StrataError) -> [HostTensor] {
     strata_set_threads(Int32(threads))
+    if runs.add(1, ordering: .relaxed).newValue == OneDNNExecutable.settlingRun { BlockPool.shared.settle() }
     let prepared = try preparedValues(leaves)
     let workspace = try idleWorkspace()
     defer {
