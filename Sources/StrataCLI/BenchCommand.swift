@@ -27,6 +27,8 @@ extension Command {
     let batch = try arguments.number("batch", in: 1...1_000_000)
     if let threads = try arguments.number("threads", in: 1...1024) { Engine.threadCount = threads }
     let precision = try arguments.precision()
+    // Losses can be compared from run to run.
+    manualSeed(0)
     // Each is let go of before the next one needs its memory.
     var waiting = Array(try arguments.subjects().reversed())
     guard waiting.count == 1 || arguments.value("weights") == nil else {
@@ -36,8 +38,6 @@ extension Command {
     var isFirst = true
     while let subject = waiting.popLast() {
       try subject.requireFlow()
-      // Losses can be compared from run to run.
-      manualSeed(0)
       let model = subject.model.eval()
       let shape = Shape([batch ?? subject.batchSize ?? 1] + subject.imageShape)
       let given = try arguments.value("input").map { path throws(StrataError) in

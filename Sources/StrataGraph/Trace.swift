@@ -49,12 +49,18 @@ public struct Trace: Sendable {
   /// Hands the results of a run, in the order of `graph.results`, to the tensors and variables.
   public func finish(_ results: [HostTensor]) {
     GraphArena.locked {
+      var arenas: [ObjectIdentifier: GraphArena] = [:]
+      var finished: Set<ObjectIdentifier> = []
       for (tensor, value) in zip(targets + updates, results) {
         guard case .node(let arena, let id) = tensor.storage.lockedContent else { continue }
         let home = GraphArena.resolve(arena, id)
         home.arena.values[home.id] = value
-        home.arena.updates.removeAll { $0.storage == nil || $0.storage === tensor.storage }
+        arenas[ObjectIdentifier(home.arena)] = home.arena
+        finished.insert(ObjectIdentifier(tensor.storage))
         tensor.storage.resolve(to: value)
+      }
+      for arena in arenas.values {
+        arena.updates.removeAll { $0.storage.map { finished.contains(ObjectIdentifier($0)) } ?? true }
       }
     }
     for (index, variable) in updatedVariables.enumerated() {

@@ -81,6 +81,21 @@ extension EngineSuite {
       }
     }
 
+    @Test("are their own image gradients too, with the weights turned", arguments: engines, layers)
+    func imageGradients(engine: EngineCase, layer: Layer) throws {
+      let image = Variable([layer.batch, layer.channels, layer.height, layer.width]) {
+        Formula.input([layer.batch, layer.channels, layer.height, layer.width])
+      }
+      let weights = WinogradTests.weight(
+        "weight", [layer.outputs, layer.channels, layer.kernel, layer.kernel])
+      let y = (image.tensor * 2).conv2d(weights, padding: layer.padding)
+      let trace = Trace(of: gradients(of: (y * y).sum(), wrt: [image.tensor, weights]))
+      let expected = try EngineCase.referencePlain.results(of: trace)
+      for (result, expected) in zip(try engine.results(of: trace), expected) {
+        #expect(difference(result, expected, relative: 2e-5, scale: .largestMagnitude) == nil)
+      }
+    }
+
     @Test("keep what is not a number", arguments: engines)
     func notANumber(engine: EngineCase) throws {
       var values = [Float](repeating: 1, count: 16 * 36)

@@ -273,11 +273,14 @@ INLINE void prepare_outputs(
   const int64_t channels = job->channels, outputs = job->outputs;
   const int64_t panel = output / (PANEL * LANES) * (PANEL * LANES);
   const int64_t vectors = outputs - panel >= PANEL * LANES ? PANEL : 1;
-  const float *from = weights + output * channels * kernel * kernel;
+  const int taps = kernel * kernel, turns = job->transposes;
+  const float *from = turns ? weights + output * taps + taps - 1 : weights + output * channels * taps;
+  const int64_t next_output = turns ? taps : channels * taps, next_channel = turns ? outputs * taps : taps;
+  const int next_tap = turns ? -1 : 1;
   for (int64_t c = 0; c < channels; c++) {
     floats tap[25], half[40], line[5], out[8];
-    for (int t = 0; t < kernel * kernel; t++)
-      for (int k = 0; k < LANES; k++) tap[t][k] = from[(k * channels + c) * kernel * kernel + t];
+    for (int t = 0; t < taps; t++)
+      for (int k = 0; k < LANES; k++) tap[t][k] = from[k * next_output + c * next_channel + t * next_tap];
     UNROLL for (int y = 0; y < kernel; y++) transform_weights(size, tap + kernel * y, half + y * size);
     UNROLL for (int x = 0; x < size; x++) {
       UNROLL for (int y = 0; y < kernel; y++) line[y] = half[y * size + x];

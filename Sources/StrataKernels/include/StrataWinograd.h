@@ -28,6 +28,9 @@ typedef struct {
   float low, high;
   /// Whether the largest of each 2×2 window is kept; `result_height` and `result_width` are those before.
   int32_t pools;
+  /// Whether weights are those of the convolution whose image gradient this is, `[channels, outputs, kernel, kernel]`:
+  /// they are transposed and turned by 180° as they are transformed.
+  int32_t transposes;
 } strata_winograd;
 
 /// Floats of the transformed weights.
