@@ -131,9 +131,11 @@ private struct Forecast {
     var model = try ScalingModel(of: network, input: input, step: result.stepAlone)
     model.bucketSize = bucketSize
     model.bytesPerParameter = compression == .none ? 4 : 2
+    if result.copied > 0 { model.copying = 2 * Double(result.byteCount) / result.copied }
     var other = model
     other.forward /= Double(factor)
     other.backward /= Double(factor)
+    other.copying *= Double(factor)
     self.model = other
     let sums = try CollectiveBenchmark(ranks, byteCounts: [1 << 18, 4 << 20, 16 << 20, 64 << 20])
     // Processes of one machine copy what they send with the cores that they compute with.
