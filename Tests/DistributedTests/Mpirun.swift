@@ -30,6 +30,26 @@ enum Mpirun {
     }
   }
 
+  /// Runs a command of the shell; its status.
+  @discardableResult
+  static func shell(_ command: String) -> Int32 {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/bin/sh")
+    process.arguments = ["-c", "PATH=$PATH:/usr/sbin:/sbin; (\(command)) 2>/dev/null"]
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = FileHandle.nullDevice
+    guard (try? process.run()) != nil else { return -1 }
+    process.waitUntilExit()
+    return process.terminationStatus
+  }
+
+  /// Writes a program for the shell.
+  static func script(_ path: String, _ body: String) throws {
+    try "#!/bin/sh\nPATH=$PATH:/usr/sbin:/sbin\n\(body)\n".write(
+      toFile: path, atomically: true, encoding: .utf8)
+    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
+  }
+
   /// The tool and the examples lie beside the tests.
   private static let programs: URL = {
     let bundle = Bundle.allBundles.first { $0.bundlePath.hasSuffix(".xctest") }

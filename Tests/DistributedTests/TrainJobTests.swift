@@ -7,8 +7,7 @@ struct TrainJobTests {
   private static func arguments(_ folder: URL) -> [String] {
     [
       "train", "small_cnn", FiftySteps.digits, "--epochs", "2", "--batch", "100", "--checkpoint-every", "2",
-      "--sync-bn",
-      "--threads", "1", "--workers", "1", "--log", "none", "--output", folder.path,
+      "--sync-bn", "--threads", "1", "--workers", "1", "--log", "none", "--output", folder.path,
     ]
   }
 
@@ -60,14 +59,54 @@ struct TrainJobTests {
     }
   }
 
-  @Test("end with one message when a disk is full")
+  private static let mayMount = Mpirun.shell("unshare -m mount -t tmpfs none /mnt") == 0
+
+  @Test(
+    "end with one message when the disk is full, and go on where there is room",
+    .enabled(if: mayMount, "a small disk needs rights that this process does not have"))
   func disk() throws {
-    // The smallest file that may be written is smaller than a checkpoint.
     let folder = try Self.folder()
-    defer { try? FileManager.default.removeItem(at: folder.deletingLastPathComponent()) }
-    try Data().write(to: folder)
-    let result = try Mpirun.run(2, Self.arguments(folder))
+    let parent = folder.deletingLastPathComponent()
+    defer { try? FileManager.default.removeItem(at: parent) }
+    let (disk, launcher) = (
+      parent.appendingPathComponent("disk"), parent.appendingPathComponent("launcher").path
+    )
+    try FileManager.default.createDirectory(at: disk, withIntermediateDirectories: true)
+    // It has room for one checkpoint but not for the next beside it, and vanishes with the job.
+    try Mpirun.script(
+      launcher,
+      """
+      exec unshare -m sh -c '
+        mount -t tmpfs -o size=1500k none \(disk.path)
+        "$@"
+        status=$?
+        cp -r \(disk.path)/run \(folder.path)
+        exit $status' sh '\(Mpirun.path ?? "mpirun")' "$@"
+      """)
+    let result = try Mpirun.Job(2, Self.arguments(disk.appendingPathComponent("run")), launcher: launcher)
+      .result()
     #expect(result.status == 2)
     #expect(result.message.components(separatedBy: "strata train:").count == 2, "\(result.message)")
+    #expect(result.message.contains("No space left on device"), "\(result.message)")
+    let rest = try Mpirun.run(1, ["train", "--resume", folder.path])
+    #expect(rest.status == 0, "\(rest.message)")
+  }
+
+  @Test("end when a process does not come to where the others wait for it")
+  func hang() throws {
+    let folder = try Self.folder().deletingLastPathComponent()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let weights = folder.appendingPathComponent("weights.safetensors").path
+    #expect(try Mpirun.run(1, ["init", "resnet50", "--output", weights]).status == 0)
+    // The first process is through with its half at once, the second one has a minute's work.
+    let fixtures = URL(fileURLWithPath: FiftySteps.digits).deletingLastPathComponent()
+    let none = [String](repeating: fixtures.appendingPathComponent("digits/README.md").path, count: 1000)
+    let pictures = [String](repeating: fixtures.appendingPathComponent("images/cmyk.jpg").path, count: 1000)
+    let result = try Mpirun.run(2, ["predict", weights] + none + pictures + ["--timeout", "2"])
+    #expect(result.status == 2)
+    #expect(result.seconds < 12)
+    let complaints = result.message.split(separator: "\n").filter { $0.hasPrefix("strata: rank") }
+    #expect(complaints.count == 1, "\(complaints)")
+    #expect(complaints.first?.contains("rank 1 did not join") == true, "\(complaints)")
   }
 }
