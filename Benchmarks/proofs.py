@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,19 @@ ROOT = Path(__file__).resolve().parent.parent
 DIGITS = str(ROOT / "Tests" / "Fixtures" / "digits")
 SHAPES = ["--width", 0.5, "--batch", 32, "--lr", 0.1, "--warmup-epochs", 1, "--weight-decay", 5e-4, "--augment",
           "flip,crop"]
+
+
+def ranks(count):
+    """What starts a command as several processes."""
+    return ["mpirun", "-n", str(count)]
+
+
+def share_cores():
+    """Lets mpirun start more processes than there are cores, as root too; threads that wait leave the cores free."""
+    os.environ.update({
+        "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMPI_MCA_rmaps_base_oversubscribe": "1",
+        "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe", "OMPI_MCA_hwloc_base_binding_policy": "none",
+        "PRTE_MCA_hwloc_default_binding_policy": "none", "OMP_WAIT_POLICY": "passive"})
 
 
 def strata(tool, *arguments, launcher=()):
