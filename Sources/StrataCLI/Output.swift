@@ -38,7 +38,7 @@ enum Output {
   ///
   /// mpirun gives its processes a terminal of its own, wherever it passes on what they write.
   static func isTerminal(errors: Bool) -> Bool {
-    guard Launch.processCount ?? 1 == 1 else { return false }
+    guard Launch.processCount == nil else { return false }
     let name = getenv("TERM").map { String(cString: $0) } ?? ""
     return isatty(errors ? STDERR_FILENO : STDOUT_FILENO) == 1 && name != "dumb"
   }

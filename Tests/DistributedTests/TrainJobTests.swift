@@ -59,6 +59,27 @@ struct TrainJobTests {
     }
   }
 
+  @Test("evaluate and name pictures as one process does, and print it plainly")
+  func evaluation() throws {
+    let folder = try Self.folder().deletingLastPathComponent()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    for (model, command) in [
+      ("small_cnn", ["eval", "small_cnn", FiftySteps.digits, "--weights"]),
+      (
+        "mobilenet_v1",
+        ["predict", "mobilenet_v1", Self.fixtures.appendingPathComponent("images").path, "--weights"]
+      ),
+    ] {
+      let weights = folder.appendingPathComponent(model).path + ".safetensors"
+      #expect(try Mpirun.run(1, ["init", model, "--output", weights]).status == 0)
+      let alone = try Mpirun.run(1, command + [weights])
+      let together = try Mpirun.run(3, command + [weights])
+      #expect(alone.output == together.output && alone.status == together.status)
+      #expect(alone.output.count > 100 && !alone.output.contains("\u{1B}"))
+    }
+  }
+
+  private static let fixtures = URL(fileURLWithPath: FiftySteps.digits).deletingLastPathComponent()
   private static let mayMount = Mpirun.shell("unshare -m mount -t tmpfs none /mnt") == 0
 
   @Test(
@@ -99,9 +120,9 @@ struct TrainJobTests {
     let weights = folder.appendingPathComponent("weights.safetensors").path
     #expect(try Mpirun.run(1, ["init", "resnet50", "--output", weights]).status == 0)
     // The first process is through with its half at once, the second one has a minute's work.
-    let fixtures = URL(fileURLWithPath: FiftySteps.digits).deletingLastPathComponent()
-    let none = [String](repeating: fixtures.appendingPathComponent("digits/README.md").path, count: 1000)
-    let pictures = [String](repeating: fixtures.appendingPathComponent("images/cmyk.jpg").path, count: 1000)
+    let none = [String](repeating: Self.fixtures.appendingPathComponent("digits/README.md").path, count: 1000)
+    let pictures = [String](
+      repeating: Self.fixtures.appendingPathComponent("images/cmyk.jpg").path, count: 1000)
     let result = try Mpirun.run(2, ["predict", weights] + none + pictures + ["--timeout", "2"])
     #expect(result.status == 2)
     #expect(result.seconds < 12)
