@@ -11,8 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DIGITS = str(ROOT / "Tests" / "Fixtures" / "digits")
-SHAPES = ["--width", 0.5, "--batch", 32, "--lr", 0.1, "--warmup-epochs", 1, "--weight-decay", 5e-4, "--augment",
-          "flip,crop"]
+SHAPES = ["--width", 0.5, "--batch", 32, "--warmup-epochs", 1, "--weight-decay", 5e-4, "--augment", "flip,crop"]
 
 
 def ranks(count):
