@@ -108,6 +108,7 @@ let rooms: [(name: String, kind: Kind, imports: [String])] = [
   ),
   ("StrataCLI", .tool, ["Strata"]),
   ("Classify", .example, ["Strata"]),
+  ("TrainTogether", .example, ["Strata"]),
   ("StrataTestSupport", .support, ["Strata"]),
   ("CoreTests", .tests, ["StrataCore", "StrataTestSupport"]),
   ("GraphTests", .tests, ["StrataCore", "StrataGraph", "StrataPasses", "StrataTestSupport"]),

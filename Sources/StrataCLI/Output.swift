@@ -35,7 +35,10 @@ enum Output {
   }
 
   /// Whether a stream goes to a terminal that can renew lines.
+  ///
+  /// mpirun gives its processes a terminal of its own, wherever it passes on what they write.
   static func isTerminal(errors: Bool) -> Bool {
+    guard Launch.processCount == nil else { return false }
     let name = getenv("TERM").map { String(cString: $0) } ?? ""
     return isatty(errors ? STDERR_FILENO : STDOUT_FILENO) == 1 && name != "dumb"
   }
@@ -68,8 +71,7 @@ enum Output {
 
   /// Whether results go to a terminal that shows colours and whose user has not declined them.
   static let showsColour: Bool = {
-    func variable(_ name: String) -> String { getenv(name).map { String(cString: $0) } ?? "" }
-    return isatty(STDOUT_FILENO) == 1 && variable("NO_COLOR").isEmpty && variable("TERM") != "dumb"
+    isTerminal(errors: false) && getenv("NO_COLOR").map { String(cString: $0) } ?? "" == ""
   }()
 
   /// Colours of text.

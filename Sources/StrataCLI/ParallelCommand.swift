@@ -118,8 +118,8 @@ extension Option {
 /// What the model of scaling makes of a measured step.
 private struct Forecast {
   let model: ScalingModel
-  /// The step of the processes that were measured, and the link between them.
-  let here: (link: Link, prediction: ScalingModel.Prediction)?
+  /// The step of the processes that were measured, and the link between them if there are several.
+  let here: (link: Link?, prediction: ScalingModel.Prediction)
   static let sizes = (0...10).map { 1 << $0 }
   static let networks = [10.0, 25, 100]
 
@@ -131,14 +131,18 @@ private struct Forecast {
     var model = try ScalingModel(of: network, input: input, step: result.stepAlone)
     model.bucketSize = bucketSize
     model.bytesPerParameter = compression == .none ? 4 : 2
+    if result.copied > 0 { model.copying = 2 * Double(result.byteCount) / result.copied }
     var other = model
     other.forward /= Double(factor)
     other.backward /= Double(factor)
+    other.copying *= Double(factor)
     self.model = other
-    let sums = try CollectiveBenchmark(ranks, byteCounts: [1 << 18, 4 << 20, 16 << 20, 64 << 20])
+    // Nothing larger than a bucket travels.
+    let sums = try CollectiveBenchmark(ranks, byteCounts: (0..<4).map { bucketSize >> (2 * $0) }.reversed())
     // Processes of one machine copy what they send with the cores that they compute with.
     model.interference = 1
-    here = Link(fitting: sums).map { ($0, model.predicted(ranks.size, over: $0)) }
+    let link = Link(fitting: sums)
+    here = (link, model.predicted(ranks.size, over: link ?? .ethernet(gigabits: Forecast.networks[0])))
   }
 
   private func efficiencies(_ size: Int) -> [Double] {
@@ -147,14 +151,12 @@ private struct Forecast {
 
   var json: JSONValue {
     var object = JSONObject()
-    if let here {
-      object["here"] = [
-        "latency_us": .number(here.link.latency * 1e6),
-        "bandwidth_gbytes": .number(here.link.bandwidth / 1e9),
-        "step_ms": .number(here.prediction.step * 1000),
-        "communication_ms": .number(here.prediction.communication * 1000),
-      ]
-    }
+    object["here"] = [
+      "latency_us": here.link.map { .number($0.latency * 1e6) } ?? .null,
+      "bandwidth_gbytes": here.link.map { .number($0.bandwidth / 1e9) } ?? .null,
+      "step_ms": .number(here.prediction.step * 1000),
+      "communication_ms": .number(here.prediction.communication * 1000),
+    ]
     object["networks_gbit"] = .array(Forecast.networks.map(JSONValue.number))
     object["efficiency"] = .array(
       Forecast.sizes.map { ["machines": .integer($0), "of": .array(efficiencies($0).map(JSONValue.number))] })
@@ -162,18 +164,17 @@ private struct Forecast {
   }
 
   var text: String {
-    var lines: [String] = []
-    if let here {
-      lines.append(
-        "Predicted step of these processes: \(Text.milliseconds(here.prediction.step)) ms, with "
-          + "\(Text.milliseconds(here.prediction.communication)) ms of communication at "
-          + "\(DecimalText.fixed(here.link.bandwidth / 1e9, digits: 2)) GB/s")
+    var line = "Predicted step of these processes: \(Text.milliseconds(here.prediction.step)) ms"
+    if let link = here.link {
+      line +=
+        ", with \(Text.milliseconds(here.prediction.communication)) ms of communication at "
+        + "\(DecimalText.fixed(link.bandwidth / 1e9, digits: 2)) GB/s"
     }
     let head = ["machines"] + Forecast.networks.map { "\(Int($0)) Gbit/s" }
     let rows = Forecast.sizes.map { size in
       ["\(size)"] + efficiencies(size).map { DecimalText.fixed(100 * $0, digits: 1) + "%" }
     }
-    return (lines + ["Predicted efficiency", Text.table([head] + rows)]).joined(separator: "\n")
+    return ([line, "Predicted efficiency", Text.table([head] + rows)]).joined(separator: "\n")
   }
 }
 

@@ -4,8 +4,9 @@ import StrataRuntime
 
 /// Sums gradients over all processes, in buckets that travel while the backward pass goes on.
 ///
-/// The gradients of the last parameters are ready first, so buckets are filled from the end of the list. Buckets
-/// leave in the same order everywhere, whatever order a plan computes gradients in.
+/// The gradients of the last parameters are ready first, so buckets are filled from the end of the list; a large
+/// gradient is cut over several. Buckets leave in the same order everywhere, whatever order a plan computes gradients
+/// in.
 ///
 ///     let exchange = GradientExchange(over: communicator)
 ///     let sums = exchange.summed(gradients)                    // nodes of the graph, nothing is sent yet
@@ -19,7 +20,7 @@ public final class GradientExchange: CrossRankExchange {
     case bfloat16 = "bf16"
   }
 
-  /// The sizes that buckets get: at least one gradient each.
+  /// The size that buckets get where nothing else is said.
   public static let defaultBucketSize = 4 << 20
 
   /// The processes.
@@ -154,64 +155,71 @@ public final class GradientExchange: CrossRankExchange {
       Collective(.allReduce(.sum), .float32, count: values.count), on: start, label: "sum in the network")
   }
 
-  /// Puts a gradient into its bucket, which leaves when it is full.
+  /// Puts a gradient into its buckets, each of which leaves when it is full.
   public func contribute(_ part: Int, _ values: UnsafeBufferPointer<Float>) throws(StrataError) {
-    let start = ContinuousClock.now
     let buckets = monitor.withLock { $0.buckets }
-    let place = try buckets.place(part, count: values.count)
-    compression.pack(values, into: buckets.all[place.bucket].memory.pointer, at: place.offset)
-    let ready = monitor.withLock { state -> Range<Int> in
-      state.filled[place.bucket] += 1
-      state.statistics.copied += .now - start
-      let first = state.next
-      while state.next < buckets.all.count, state.filled[state.next] == buckets.all[state.next].parts {
-        state.next += 1
+    for piece in try buckets.pieces(part, count: values.count) {
+      let start = ContinuousClock.now
+      compression.pack(
+        UnsafeBufferPointer(rebasing: values[piece.range]), into: buckets.all[piece.bucket].memory.pointer,
+        at: piece.offset)
+      let ready = monitor.withLock { state -> Range<Int> in
+        state.filled[piece.bucket] += 1
+        state.statistics.copied += .now - start
+        let first = state.next
+        while state.next < buckets.all.count, state.filled[state.next] == buckets.all[state.next].pieces {
+          state.next += 1
+        }
+        return first..<state.next
       }
-      return first..<state.next
-    }
-    for index in ready {
-      let bucket = buckets.all[index]
-      let pending = try communicator.begin(
-        Collective(.allReduce(.sum), compression.element, count: bucket.count), on: bucket.memory.pointer,
-        lane: .gradients, label: "gradients, bucket \(index)")
-      monitor.withLock {
-        $0.pending[index] = pending
-        $0.starts[index] = .now
-      }
+      for index in ready { try send(index, buckets.all[index]) }
     }
   }
 
-  /// Waits for a gradient's bucket and copies the sum out of it.
+  private func send(_ index: Int, _ bucket: GradientBuckets.Bucket) throws(StrataError) {
+    let pending = try communicator.begin(
+      Collective(.allReduce(.sum), compression.element, count: bucket.count), on: bucket.memory.pointer,
+      lane: .gradients, label: "gradients, bucket \(index)")
+    monitor.withLock {
+      $0.pending[index] = pending
+      $0.starts[index] = .now
+    }
+  }
+
+  /// Waits for a gradient's buckets and copies the sum out of them.
   public func collect(_ part: Int, into values: UnsafeMutableBufferPointer<Float>) throws(StrataError) {
     let buckets = monitor.withLock { $0.buckets }
-    let place = try buckets.place(part, count: values.count)
-    let bucket = buckets.all[place.bucket]
-    guard let pending = monitor.withLock({ $0.pending[place.bucket] }) else {
-      throw StrataError(
-        .communication, "gradient \(part) is asked for before all of its bucket were computed")
-    }
-    let before = ContinuousClock.now
-    if pending.end == nil { try pending.wait() }
-    let after = ContinuousClock.now
-    compression.unpack(bucket.memory.pointer, at: place.offset, into: values)
-    let end = pending.end ?? after
-    let byteCount = bucket.count * compression.element.byteCount
-    monitor.withLock { state in
-      if state.fetched[place.bucket] == 0, let start = state.starts[place.bucket] {
-        state.journeys.append(Journey(start: start, end: end, byteCount: byteCount))
+    for piece in try buckets.pieces(part, count: values.count) {
+      let bucket = buckets.all[piece.bucket]
+      guard let pending = monitor.withLock({ $0.pending[piece.bucket] }) else {
+        throw StrataError(
+          .communication, "gradient \(part) is asked for before all of its bucket were computed")
       }
-      state.statistics.waited += after - before
-      state.statistics.copied += .now - after
-      state.fetched[place.bucket] += 1
-      guard state.fetched[place.bucket] == bucket.parts else { return }
-      state.fetched[place.bucket] = 0
-      state.filled[place.bucket] = 0
-      state.pending[place.bucket] = nil
-      // A step ends when the last bucket has been read; then the order begins anew.
-      guard state.next == buckets.all.count, state.filled.allSatisfy({ $0 == 0 }) else { return }
-      state.next = 0
-      state.statistics.add(state.journeys)
-      state.journeys = []
+      let before = ContinuousClock.now
+      if pending.end == nil { try pending.wait() }
+      let after = ContinuousClock.now
+      compression.unpack(
+        bucket.memory.pointer, at: piece.offset,
+        into: UnsafeMutableBufferPointer(rebasing: values[piece.range]))
+      let end = pending.end ?? after
+      let byteCount = bucket.count * compression.element.byteCount
+      monitor.withLock { state in
+        if state.fetched[piece.bucket] == 0, let start = state.starts[piece.bucket] {
+          state.journeys.append(Journey(start: start, end: end, byteCount: byteCount))
+        }
+        state.statistics.waited += after - before
+        state.statistics.copied += .now - after
+        state.fetched[piece.bucket] += 1
+        guard state.fetched[piece.bucket] == bucket.pieces else { return }
+        state.fetched[piece.bucket] = 0
+        state.filled[piece.bucket] = 0
+        state.pending[piece.bucket] = nil
+        // A step ends when the last bucket has been read; then the order begins anew.
+        guard state.next == buckets.all.count, state.filled.allSatisfy({ $0 == 0 }) else { return }
+        state.next = 0
+        state.statistics.add(state.journeys)
+        state.journeys = []
+      }
     }
   }
 }
@@ -221,43 +229,53 @@ public final class GradientExchange: CrossRankExchange {
 /// `@unchecked Sendable` holds because a bucket's memory is filled before it leaves, by the thread that runs the
 /// step, and read after it has come back.
 final class GradientBuckets: @unchecked Sendable {
-  struct Part {
+  /// What of a gradient one bucket takes.
+  struct Piece {
     let bucket: Int
+    /// Where in the bucket it begins.
     let offset: Int
-    let count: Int
+    /// What it is of the gradient.
+    let range: Range<Int>
   }
 
   struct Bucket {
     let memory: Buffer
     let count: Int
-    let parts: Int
+    let pieces: Int
   }
 
   let types: [TensorType]
   let all: [Bucket]
-  private let parts: [Part]
+  private let parts: [[Piece]]
 
+  /// The gradients, one behind the other from the last one on, are cut wherever a bucket is full.
   init(_ types: [TensorType], bucketSize: Int, compression: GradientExchange.Compression) {
     self.types = types
     let width = compression.element.byteCount
-    var parts = [Part](repeating: Part(bucket: 0, offset: 0, count: 0), count: types.count)
-    var layout: [(count: Int, parts: Int)] = []
+    let capacity = max(bucketSize / width, 1)
+    var parts = [[Piece]](repeating: [], count: types.count)
+    var layout: [(count: Int, pieces: Int)] = []
     for index in types.indices.reversed() {
       let count = types[index].shape.elementCount
-      if layout.isEmpty || layout[layout.count - 1].count * width >= max(bucketSize, 1) {
-        layout.append((0, 0))
+      var start = 0
+      while start < count {
+        if layout.isEmpty || layout[layout.count - 1].count == capacity { layout.append((0, 0)) }
+        let last = layout.count - 1
+        let end = min(count, start + capacity - layout[last].count)
+        parts[index].append(Piece(bucket: last, offset: layout[last].count, range: start..<end))
+        layout[last].count += end - start
+        layout[last].pieces += 1
+        start = end
       }
-      let last = layout.count - 1
-      parts[index] = Part(bucket: last, offset: layout[last].count, count: count)
-      layout[last].count += count
-      layout[last].parts += 1
     }
     self.parts = parts
-    all = layout.map { Bucket(memory: Buffer(byteCount: $0.count * width), count: $0.count, parts: $0.parts) }
+    all = layout.map {
+      Bucket(memory: Buffer(byteCount: $0.count * width), count: $0.count, pieces: $0.pieces)
+    }
   }
 
-  func place(_ part: Int, count: Int) throws(StrataError) -> Part {
-    guard parts.indices.contains(part), parts[part].count == count else {
+  func pieces(_ part: Int, count: Int) throws(StrataError) -> [Piece] {
+    guard parts.indices.contains(part), (parts[part].last?.range.upperBound ?? 0) == count else {
       throw StrataError(
         .communication, "gradient \(part) with \(count) numbers is not one that was announced")
     }

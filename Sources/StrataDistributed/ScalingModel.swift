@@ -90,6 +90,8 @@ public struct ScalingModel: Sendable, Hashable {
   public var bytesPerParameter = 4.0
   /// Bytes at which a bucket leaves.
   public var bucketSize = GradientExchange.defaultBucketSize
+  /// Bytes a second at which gradients get into their buckets, and out of them again.
+  public var copying = Double.infinity
   /// The part of the time of communication that it takes from the computation beside it, because both use the same
   /// core; 0 where a core or the network card does the work.
   public var interference = 0.0
@@ -119,23 +121,27 @@ public struct ScalingModel: Sendable, Hashable {
     let alone = forward + backward + update
     guard size > 1 else { return Prediction(step: alone, communication: 0, exposed: 0, efficiency: 1) }
     var (clock, free, communication) = (0.0, 0.0, 0.0)
-    var waiting = 0.0
-    func leave() {
-      let time = link.sumTime(waiting, size: size)
+    func leave(_ byteCount: Double) {
+      let time = link.sumTime(byteCount, size: size)
       free = max(free, clock) + time
       communication += time
-      waiting = 0
     }
-    // Backwards: a layer's gradient is complete when the layer is.
+    // Backwards: a layer's gradient is complete when the layer is. A large one is cut over several buckets.
+    var (waiting, copied) = (0.0, 0.0)
     for layer in layers.reversed() {
-      clock += layer.share * backward
-      waiting += Double(layer.parameters) * bytesPerParameter
-      if waiting >= Double(bucketSize) { leave() }
+      let bytes = Double(layer.parameters) * bytesPerParameter
+      copied += bytes / copying
+      clock += layer.share * backward + bytes / copying
+      waiting += bytes
+      while waiting >= Double(bucketSize) {
+        leave(Double(bucketSize))
+        waiting -= Double(bucketSize)
+      }
     }
-    if waiting > 0 { leave() }
-    let computed = backward + interference * communication
+    if waiting > 0 { leave(waiting) }
+    let computed = backward + copied + interference * communication
     let exposed = max(0, free - computed)
-    let step = forward + computed + exposed + update
+    let step = forward + computed + exposed + copied + update
     return Prediction(step: step, communication: communication, exposed: exposed, efficiency: alone / step)
   }
 }

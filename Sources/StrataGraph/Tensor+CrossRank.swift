@@ -14,9 +14,11 @@ extension Tensor {
     let tokens = parts.enumerated().map { part, tensor in
       Tensor.apply(.crossRank(.contribute(part: part)), [tensor])
     }
-    return zip(parts, tokens).enumerated().map { part, pair in
-      guard pair.0.error == nil else { return pair.0 }
-      return Tensor.apply(.crossRank(.collect(part: part, pair.0.shape, pair.0.dtype)), [pair.1])
+    var sums = parts
+    // The last gradients are back first, and are taken while the others are still under way.
+    for (part, tensor) in parts.enumerated().reversed() where tensor.error == nil {
+      sums[part] = Tensor.apply(.crossRank(.collect(part: part, tensor.shape, tensor.dtype)), [tokens[part]])
     }
+    return sums
   }
 }

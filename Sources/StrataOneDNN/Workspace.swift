@@ -92,6 +92,10 @@ final class Workspace: @unchecked Sendable {
     case .primitive(let primitive, _):
       let status = dnnl_primitive_execute(primitive.handle, stream, Int32(arguments.count), arguments)
       try check(status, "to run \(primitive.implementation)")
+    case .reference(.crossRank(.collect(let part, let shape, .float32)), _, let result):
+      let values = try address(of: result).assumingMemoryBound(to: Float.self)
+      try ReferenceKernels.collect(
+        part, into: UnsafeMutableBufferPointer(start: values, count: shape.elementCount))
     case .reference(let op, let operands, let result):
       var values: [HostTensor] = []
       for operand in operands { values.append(try tensor(operand)) }

@@ -22,14 +22,24 @@ extension Engine {
 }
 
 extension ReferenceKernels {
+  /// Waits for the sum of a gradient and puts it where the caller wants it: large ones are not copied twice.
+  package static func collect(
+    _ part: Int, into values: UnsafeMutableBufferPointer<Float>
+  ) throws(StrataError) {
+    guard let exchange = Engine.crossRank else { throw outside }
+    try exchange.collect(part, into: values)
+  }
+
+  private static var outside: StrataError {
+    StrataError(.engine, "gradients are summed over processes outside of an exchange")
+  }
+
   /// What a process and the others have together.
   static func crossRank(
     _ operation: CrossRank, _ operand: HostTensor, _ shape: Shape
   ) throws(StrataError) -> HostTensor {
     guard let exchange = Engine.crossRank else {
-      guard case .sum = operation else {
-        throw StrataError(.engine, "gradients are summed over processes outside of an exchange")
-      }
+      guard case .sum = operation else { throw outside }
       return operand
     }
     switch operation {
@@ -44,7 +54,7 @@ extension ReferenceKernels {
     case .collect(let part, let shape, _):
       let result = HostTensor(
         dtype: .float32, shape: shape, buffer: Buffer(byteCount: shape.elementCount * 4))
-      try exchange.collect(part, into: elements(of: result))
+      try collect(part, into: elements(of: result))
       return result
     }
   }

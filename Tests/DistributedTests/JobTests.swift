@@ -49,7 +49,7 @@ struct JobTests {
     let result = try job.result(within: 20)
     #expect(result.status != 0)
     #expect(Date().timeIntervalSince(start) < 10)
-    #expect(ranks.allSatisfy { !Mpirun.isAlive($0) })
+    #expect(Mpirun.areGone(ranks))
   }
 
   @Test("end when a process is stopped, and one process names it")
@@ -63,6 +63,6 @@ struct JobTests {
     let complaints = result.message.split(separator: "\n").filter { $0.hasPrefix("strata: rank") }
     #expect(complaints.count == 1, "\(result.message)")
     #expect(complaints.first?.contains("has given no sign of life") == true)
-    #expect(ranks.allSatisfy { !Mpirun.isAlive($0) })
+    #expect(Mpirun.areGone(ranks))
   }
 }

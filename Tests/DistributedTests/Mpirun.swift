@@ -30,11 +30,31 @@ enum Mpirun {
     }
   }
 
-  /// The tool lies beside the tests.
-  static let tool: String = {
+  /// Runs a command of the shell; its status.
+  @discardableResult
+  static func shell(_ command: String) -> Int32 {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/bin/sh")
+    process.arguments = ["-c", "PATH=$PATH:/usr/sbin:/sbin; (\(command)) 2>/dev/null"]
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = FileHandle.nullDevice
+    guard (try? process.run()) != nil else { return -1 }
+    process.waitUntilExit()
+    return process.terminationStatus
+  }
+
+  /// Writes a program for the shell.
+  static func script(_ path: String, _ body: String) throws {
+    try "#!/bin/sh\nPATH=$PATH:/usr/sbin:/sbin\n\(body)\n".write(
+      toFile: path, atomically: true, encoding: .utf8)
+    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
+  }
+
+  /// The tool and the examples lie beside the tests.
+  private static let programs: URL = {
     let bundle = Bundle.allBundles.first { $0.bundlePath.hasSuffix(".xctest") }
     let tests = bundle?.bundleURL ?? URL(fileURLWithPath: CommandLine.arguments[0])
-    return tests.deletingLastPathComponent().appendingPathComponent("strata").path
+    return tests.deletingLastPathComponent()
   }()
 
   /// What Open MPI 4 and 5 need to know to start more processes than there are cores, and as root.
@@ -54,15 +74,17 @@ enum Mpirun {
     private let process = Process()
     private let folder: URL
     private let start = Date()
+    private let name: String
 
     init(
-      _ size: Int, _ arguments: [String], environment: [String: String] = [:],
+      _ size: Int, _ arguments: [String], program: String = "strata", environment: [String: String] = [:],
       launcher: String = Mpirun.path ?? "mpirun"
     ) throws {
+      name = program
       folder = FileManager.default.temporaryDirectory.appendingPathComponent("strata-\(UUID().uuidString)")
       try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
       process.executableURL = URL(fileURLWithPath: launcher)
-      process.arguments = ["-n", "\(size)", Mpirun.tool] + arguments
+      process.arguments = ["-n", "\(size)", Mpirun.programs.appendingPathComponent(program).path] + arguments
       process.environment = ProcessInfo.processInfo.environment.merging(Mpirun.environment) { $1 }
         .merging(environment) { $1 }
       process.standardInput = FileHandle.nullDevice
@@ -103,7 +125,7 @@ enum Mpirun {
         let end = status.lastIndex(of: ")")
       else { return false }
       let fields = status[end...].split(separator: " ")
-      return fields.count > 2 && fields[2] == "\(process.processIdentifier)" && status.contains("(strata)")
+      return fields.count > 2 && fields[2] == "\(process.processIdentifier)" && status.contains("(\(name))")
     }
 
     var isRunning: Bool { process.isRunning }
@@ -122,8 +144,14 @@ enum Mpirun {
     }
   }
 
+  /// Whether processes are gone; ending takes those with much memory a moment.
+  static func areGone(_ pids: [Int32]) -> Bool {
+    for _ in 0..<100 where pids.contains(where: isAlive) { usleep(10_000) }
+    return !pids.contains(where: isAlive)
+  }
+
   /// Whether a process runs still; one that nobody has asked for its status yet does not.
-  static func isAlive(_ pid: Int32) -> Bool {
+  private static func isAlive(_ pid: Int32) -> Bool {
     guard let status = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8),
       let end = status.lastIndex(of: ")")
     else { return false }

@@ -32,6 +32,7 @@ struct ScalingTests {
   @Test("hides what travels while the backward pass goes on, and no more")
   func overlap() {
     var model = ScalingModel(forward: 1, backward: 2, update: 0, layers: layers)
+    model.bucketSize = 36_000_000
     // The large layer's 36 MB leave after 0.8 s; the small layer's 4 MB can only be waited for.
     let link = Link(latency: 0, bandwidth: 40e6, summation: .infinity)
     let hidden = model.predicted(2, over: link)
@@ -47,5 +48,17 @@ struct ScalingTests {
     model.interference = 1
     #expect(model.predicted(2, over: link).step > 3.4)
     #expect(model.predicted(1, over: link).efficiency == 1)
+  }
+
+  @Test("counts a bucket for each cut of a large gradient, and the copying into them and out")
+  func cuts() {
+    var model = ScalingModel(forward: 1, backward: 2, update: 0, layers: layers)
+    model.bucketSize = 1_000_000
+    // 36 MB and 4 MB are 40 buckets, each of which costs its two steps.
+    let link = Link(latency: 1e-3, bandwidth: 1e9, summation: .infinity)
+    #expect(abs(model.predicted(2, over: link).communication - (40 * 2e-3 + 0.04)) < 1e-9)
+    let step = model.predicted(2, over: link).step
+    model.copying = 40e6
+    #expect(abs(model.predicted(2, over: link).step - step - 2) < 1e-2)
   }
 }

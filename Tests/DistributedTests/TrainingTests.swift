@@ -90,7 +90,7 @@ struct ParallelTrainingTests {
     }
   }
 
-  @Test("follows one process for fifty steps, to 1e-4", arguments: [2, 3], Method.allCases)
+  @Test("follows one process for fifty steps, to 1e-4", arguments: [2, 3, 4], Method.allCases)
   func follows(size: Int, method: Method) throws {
     let alone = try Self.train(LoneProcess(), method)
     #expect((alone.losses.last ?? 9) < 0.9 * alone.losses[0])
