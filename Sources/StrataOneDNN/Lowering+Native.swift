@@ -53,7 +53,7 @@ extension Lowering {
   ) throws(StrataError) -> SlotID {
     if let result = try lowerWinograd(node, settings, epilogue) { return result }
     if let result = try lowerPointwise(node, settings, epilogue) { return result }
-    if let result = try lowerStem(node, settings, epilogue) { return result }
+    if let result = try lowerStem(node, settings) { return result }
     let source = slot(of: node.operands[0])
     let sourceShape = program.slots[source].type.shape
     let (weights, weightShape) = try groupedWeights(node.operands[1], settings)

@@ -8,31 +8,14 @@ extension Lowering {
   mutating func lowerWinograd(
     _ node: Node, _ settings: Convolution, _ epilogue: Epilogue
   ) throws(StrataError) -> SlotID? {
-    let shapes = plan.graph.operandTypes(node).map(\.shape)
-    guard options.kernels.contains(.winograd), let bounds = Bounds(epilogue.activation),
-      shapes[1][2] == shapes[1][3], [3, 5].contains(shapes[1][2]), settings.stride == 1,
-      settings.dilation == 1,
-      settings.groups == 1,
-      shapes[1][0] % 16 == 0, shapes[1][1] % 16 == 0, plan.isConstant[node.operands[1].index],
-      !plan.isConstant[self.node]
-    else { return nil }
-    let work = WinogradWork(image: shapes[0], result: node.type.shape, kernel: shapes[1][2])
-    guard let tile = work.bestTile(among: options.forcedTile) else { return nil }
-
-    let pool = poolingAfter(node, epilogue)
+    guard let (foreseen, pool) = rules.winograd(self.node) else { return nil }
+    var job = foreseen
     let type = pool.map { plan.graph[$0].type } ?? node.type
     let (source, sourceLayout, isBlocked) = try channelsTogether(slot(of: node.operands[0]))
     let resultLayout =
       isBlocked ? try Layout.blocked(type.shape) : try Layout.channelsLast(type.shape)
     guard let distances = resultLayout.channelBlocks else { return nil }
-    let job = strata_winograd(
-      isa: options.instructionSet.rawValue, threads: Int32(threads), kernel: Int32(work.kernel),
-      tile: Int32(tile),
-      batch: Int32(shapes[0][0]), channels: Int32(shapes[0][1]), height: Int32(shapes[0][2]),
-      width: Int32(shapes[0][3]), outputs: Int32(shapes[1][0]), result_height: Int32(node.type.shape[2]),
-      result_width: Int32(node.type.shape[3]), pad_top: Int32(settings.padding.height),
-      pad_left: Int32(settings.padding.width), source: sourceLayout, result: distances, low: bounds.low,
-      high: bounds.high, pools: pool == nil ? 0 : 1)
+    (job.source, job.result) = (sourceLayout, distances)
     let bias = settings.hasBias ? try plainSlot(of: node.operands[2]) : nil
     let residual =
       epilogue.addsResidual
@@ -41,25 +24,13 @@ extension Lowering {
     let prepared = prepare(
       weights, floats: Int(withUnsafePointer(to: job, strata_winograd_weight_count)),
       by: WinogradPreparation(job: job))
-    let scratch = Int(withUnsafePointer(to: job, strata_winograd_scratch_bytes))
-    let scratchSlot = makeSlot(TensorType([scratch], .uint8), nil)
+    let scratchSlot = makeSlot(TensorType([job.scratchByteCount], .uint8), nil)
     let place = residual == nil ? nil : residualPlace(node, resultLayout, readAlso: source)
     let result = place ?? makeSlot(type, resultLayout)
     if let pool { pooled[pool] = result }
     let kernel = WinogradKernel(job: job, hasBias: bias != nil, hasResidual: residual != nil)
     append(.kernel(kernel, [source, prepared, scratchSlot, result] + [bias, residual].compactMap(\.self)))
     return result
-  }
-
-  /// The max pooling of 2×2 windows that alone reads a convolution's result, and which is then done with it.
-  private func poolingAfter(_ node: Node, _ epilogue: Epilogue) -> NodeID? {
-    guard !epilogue.addsResidual, uses[self.node] == 1, plan.lastUse[self.node] < plan.graph.nodes.count,
-      case .maxPool2d(let pooling) = plan.graph.nodes[plan.lastUse[self.node]].op,
-      pooling.kernel == 2, pooling.stride == 2, pooling.padding == 0, pooling.dilation == 1
-    else { return nil }
-    let pool = NodeID(plan.lastUse[self.node])
-    let shape = plan.graph[pool].type.shape
-    return shape[2] == node.type.shape[2] / 2 && shape[3] == node.type.shape[3] / 2 ? pool : nil
   }
 
   /// A value whose channels lie side by side, 16 at a time or all: as it is, or reordered to channels last.

@@ -9,6 +9,7 @@ struct Lowering {
   let plan: Plan
   let options: KernelOptions
   let threads: Int
+  let rules: KernelRules
   var program = Program()
   /// The slot that holds each node's value.
   var slots: [SlotID?]
@@ -28,8 +29,6 @@ struct Lowering {
   var pooled: [NodeID: SlotID] = [:]
   /// Depthwise convolutions that the next step will do.
   var waiting: [NodeID: WaitingDepthwise] = [:]
-  /// How often each node's value is read.
-  let uses: [Int]
   /// Convolutions whose bias needs a gradient.
   private(set) var biasGradients: Set<GradientKey> = []
   /// The batch norm that uses a node's batch moments, and its value once both are computed.
@@ -40,7 +39,7 @@ struct Lowering {
     self.plan = plan
     self.options = options
     self.threads = threads
-    uses = plan.graph.useCounts()
+    rules = KernelRules(plan, options, threads: threads)
     slots = Array(repeating: nil, count: plan.graph.nodes.count)
     for (index, node) in plan.graph.nodes.enumerated() {
       if case .maxPool2dGradient(let pooling) = node.op {
@@ -225,9 +224,7 @@ struct Lowering {
       let isNative = Lowering.isNative(node.type) && types.allSatisfy(Lowering.isNative)
       if let done = pooled[NodeID(self.node)] {
         slots[self.node] = done
-      } else if isNative, case .conv2d(let settings, let epilogue) = node.op,
-        leaveToPointwise(node, settings, epilogue)
-      {
+      } else if leaveToPointwise() {
         return
       } else if isNative, let slot = try lowerNatively(node) {
         slots[self.node] = slot

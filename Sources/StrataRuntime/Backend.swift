@@ -10,6 +10,13 @@ public protocol Backend: Sendable {
   var capabilities: BackendCapabilities { get }
   /// Prepares a plan: chooses implementations and layouts, and places buffers.
   func compile(_ plan: Plan) throws(StrataError) -> any Executable
+  /// Foretells the memory of a run without preparing the plan.
+  func forecast(_ plan: Plan) -> WorkspaceForecast
+}
+
+extension Backend {
+  /// Every node is a step of its own and needs nothing besides.
+  public func forecast(_ plan: Plan) -> WorkspaceForecast { WorkspaceForecast(plan) }
 }
 
 /// A plan that a backend has prepared. It may run on several threads at once.
