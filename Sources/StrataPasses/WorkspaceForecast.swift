@@ -53,6 +53,24 @@ public struct WorkspaceForecast: Sendable {
     return MemoryPlan(requests).byteCount
   }
 
+  /// The multiply-accumulates of the step at a node's turn.
+  public func multiplyAccumulates(at turn: Int) -> Int {
+    members(of: turn).reduce(0) { sum, index in
+      let node = plan.graph.nodes[index]
+      return sum + node.op.multiplyAccumulates(plan.graph.operandTypes(node), node.type)
+    }
+  }
+
+  /// Bytes that the step at a node's turn reads and writes if it touches each value once.
+  public func movedByteCount(at turn: Int) -> Int {
+    let members = self.members(of: turn)
+    let values = Set(members.flatMap { plan.graph.nodes[$0].operands.map(\.index) } + members)
+    return values.filter { turns[$0] != turn || !staysInStep($0) }
+      .reduce(0) { $0 + plan.graph.nodes[$1].type.byteCount }
+  }
+
+  private func members(of turn: Int) -> [Int] { turns.indices.filter { turns[$0] == turn } }
+
   /// Whether a value is read within the step that computes it alone, and never lies in memory as a whole.
   private func staysInStep(_ index: Int) -> Bool {
     let reader = plan.lastUse[index]
