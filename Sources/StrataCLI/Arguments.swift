@@ -63,9 +63,12 @@ struct Arguments: Sendable {
     }
   }
 
-  /// Says that a word is none of those known, and which it may have been meant to be.
-  static func unknown(_ kind: String, _ word: String, in known: [String]) -> StrataError {
-    let hint = nearestName(to: word, among: known).map { ": did you mean \($0)?" } ?? ""
+  /// Says that a word is none of those known, and which it may have been meant to be; else all, where no help has them.
+  static func unknown(
+    _ kind: String, _ word: String, in known: [String], isListed: Bool = false
+  ) -> StrataError {
+    let all = isListed ? ": there are \(known.joined(separator: ", "))" : ""
+    let hint = nearestName(to: word, among: known).map { ": did you mean \($0)?" } ?? all
     return StrataError(.argument, "unknown \(kind) \(word)\(hint)")
   }
 

@@ -22,7 +22,7 @@ extension Command {
     ]
   ) { arguments in
     guard arguments.operands == ["shapes"] else {
-      throw Arguments.unknown("set", arguments.operands[0], in: ["shapes"])
+      throw Arguments.unknown("set", arguments.operands[0], in: ["shapes"], isListed: true)
     }
     let folder = try arguments.required("output")
     let set = try ShapesDataset(
@@ -47,7 +47,7 @@ extension Command {
     var shapes: [ToyShape] = []
     for name in text.split(separator: ",", omittingEmptySubsequences: false).map(String.init) {
       guard let shape = ToyShape(rawValue: name) else {
-        throw Arguments.unknown("shape", name, in: ToyShape.allCases.map(\.rawValue))
+        throw Arguments.unknown("shape", name, in: ToyShape.allCases.map(\.rawValue), isListed: true)
       }
       shapes.append(shape)
     }

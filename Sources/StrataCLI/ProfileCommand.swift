@@ -67,6 +67,7 @@ extension ModelProfile {
         "gflops": .number(layer.flopsPerSecond / 1e9), "gb_per_second": .number(layer.bytesPerSecond / 1e9),
         "flops": .integer(layer.flops), "bytes": .integer(layer.bytes),
         "of_bound": .number(layer.efficiency(ceilings)),
+        "within": layer.within.map(JSONValue.string) ?? .null,
       ] as JSONValue
     }
     return [

@@ -115,7 +115,7 @@ extension Arguments {
     var columns: [SummaryColumn] = [.layer]
     for word in text.split(separator: ",").map(String.init) {
       guard let column = SummaryColumn(rawValue: word) else {
-        throw Self.unknown("column", word, in: SummaryColumn.allCases.map(\.rawValue))
+        throw Self.unknown("column", word, in: SummaryColumn.allCases.map(\.rawValue), isListed: true)
       }
       if !columns.contains(column) { columns.append(column) }
     }

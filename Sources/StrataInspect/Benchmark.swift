@@ -27,7 +27,7 @@ public struct Benchmark: Sendable, Hashable {
     /// Enough for numbers worth quoting.
     public static let thorough = Effort(warmUp: 3, minimum: 10, maximum: 200, seconds: 2)
     /// Enough for a report that people wait for: of large networks one pass, of small ones several.
-    public static let brief = Effort(warmUp: 1, minimum: 1, maximum: 15, seconds: 0.03)
+    public static let brief = Effort(warmUp: 1, minimum: 1, maximum: 15, seconds: 0.015)
   }
 
   /// Images in a pass.

@@ -26,8 +26,10 @@ package enum Text {
     return DecimalText.fixed(value, digits: unit == 0 ? 0 : 1) + " " + units[unit]
   }
 
-  /// `249.5`: bytes in units of 10⁶, as tables have them.
-  package static func megabytes(_ count: Int) -> String { DecimalText.fixed(Double(count) / 1e6, digits: 1) }
+  /// `249.5`: bytes in units of 10⁶, as tables have them, and `0.024` where one digit would say nothing.
+  package static func megabytes(_ count: Int) -> String {
+    DecimalText.fixed(Double(count) / 1e6, digits: (1..<100_000).contains(count) ? 3 : 1)
+  }
 
   /// `25.3`: milliseconds of a duration in seconds, with as many digits as mean something.
   package static func milliseconds(_ seconds: Double) -> String {

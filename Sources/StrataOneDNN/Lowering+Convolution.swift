@@ -24,7 +24,7 @@ extension Lowering {
       let free = ConvolutionLayouts(
         image: try Layout.any(image, type), weights: try Layout.any(weights, type),
         result: try Layout.any(result, type))
-      if trains, options.kernels.contains(.trainingLayouts) {
+      if rules.trains, options.kernels.contains(.trainingLayouts) {
         let (size, tag) = options.instructionSet == .avx512 ? (16, dnnl_aBcd16b) : (8, dnnl_aBcd8b)
         candidates.append(
           ConvolutionLayouts(

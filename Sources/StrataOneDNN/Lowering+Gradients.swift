@@ -19,7 +19,7 @@ extension Lowering {
   mutating func lowerImageGradient(_ node: Node, _ settings: Convolution, _ image: Shape) throws(StrataError)
     -> SlotID
   {
-    if let result = try lowerWinogradGradient(node, settings) { return result }
+    if let result = try lowerWinogradGradient(node) { return result }
     let gradient = slot(of: node.operands[0])
     let upstream = program.slots[gradient].type.shape
     let (weights, weightShape) = try groupedWeights(node.operands[1], settings)

@@ -54,7 +54,7 @@ extension Lowering {
   ) throws(StrataError) -> SlotID {
     if let result = try lowerWinograd(node, settings, epilogue) { return result }
     if let result = try lowerPointwise(node, settings, epilogue) { return result }
-    if let result = try lowerStem(node, settings, epilogue) { return result }
+    if let result = try lowerStem(node, settings) { return result }
     let source = slot(of: node.operands[0])
     let sourceShape = program.slots[source].type.shape
     let (weights, weightShape) = try groupedWeights(node.operands[1], settings)
@@ -335,6 +335,7 @@ extension Lowering {
     } else {
       let padded = Shape(Array(repeating: 1, count: node.type.shape.rank - shapes[1].rank) + shapes[1].sizes)
       second = try plainView(of: node.operands[1], as: padded)
+      if let scaled = try lowerRowScaling(node, algorithm, first, second) { return scaled }
     }
     let secondLayout = try self.layout(of: second)
     let attributes = try Attributes()
@@ -342,7 +343,7 @@ extension Lowering {
       dnnl_binary_primitive_desc_create(
         &description, engine, algorithm, layout.handle, secondLayout.handle, layout.handle, attributes.handle)
     }
-    // oneDNN's own fallback is far slower than ours, for instance where a weight is scaled by output channel.
+    // oneDNN's own fallback is far slower than ours.
     if primitive.implementation.hasPrefix("ref") { return nil }
     let result = makeSlot(node.type, layout)
     try append(

@@ -11,20 +11,10 @@ struct WaitingDepthwise {
 }
 
 extension Lowering {
-  /// Whether a depthwise convolution can be left to the pointwise one that follows.
-  mutating func leaveToPointwise(
-    _ node: Node, _ settings: Convolution, _ epilogue: Epilogue
-  ) -> Bool {
-    let shapes = plan.graph.operandTypes(node).map(\.shape)
-    guard options.kernels.contains(.separable), let bounds = Bounds(epilogue.activation),
-      !epilogue.addsResidual, settings.groups == shapes[0][1], shapes[1] == [settings.groups, 1, 3, 3],
-      settings.dilation == 1, uses[self.node] == 1, !plan.isConstant[self.node],
-      areConstant(node.operands.dropFirst()),
-      let next = nextStep, case .conv2d(let following, let followingEpilogue) = plan.graph.nodes[next].op,
-      plan.graph.nodes[next].operands[0] == NodeID(self.node),
-      canBePointwise(next, following, followingEpilogue), following.stride == 1
-    else { return false }
-    waiting[NodeID(self.node)] = WaitingDepthwise(node: node, settings: settings, bounds: bounds)
+  /// Whether a depthwise convolution is left to the pointwise one that follows.
+  mutating func leaveToPointwise() -> Bool {
+    guard let (depthwise, _) = rules.depthwise(node) else { return false }
+    waiting[NodeID(node)] = depthwise
     return true
   }
 
@@ -33,23 +23,10 @@ extension Lowering {
     _ node: Node, _ settings: Convolution, _ epilogue: Epilogue
   ) throws(StrataError) -> SlotID? {
     let depthwise = waiting[node.operands[0]]
-    guard depthwise != nil || options.kernels.contains(.pointwise),
-      canBePointwise(self.node, settings, epilogue), let bounds = Bounds(epilogue.activation)
-    else { return nil }
+    guard let job = rules.pointwise(self.node, after: depthwise) else { return nil }
     let first = depthwise?.node ?? node
     let image = plan.graph[first.operands[0]].type.shape
     let output = node.type.shape
-    let job = strata_pointwise(
-      isa: options.instructionSet.rawValue, threads: Int32(threads), batch: Int32(image[0]),
-      channels: Int32(image[1]), height: Int32(image[2]), width: Int32(image[3]), outputs: Int32(output[1]),
-      result_height: Int32(output[2]), result_width: Int32(output[3]),
-      stride_height: Int32((depthwise?.settings ?? settings).stride.height),
-      stride_width: Int32((depthwise?.settings ?? settings).stride.width),
-      is_separable: depthwise == nil ? 0 : 1,
-      pad_top: Int32(depthwise?.settings.padding.height ?? 0),
-      pad_left: Int32(depthwise?.settings.padding.width ?? 0),
-      middle_low: depthwise?.bounds.low ?? -.infinity, middle_high: depthwise?.bounds.high ?? .infinity,
-      low: bounds.low, high: bounds.high)
     let source = try reorder(slot(of: first.operands[0]), to: Layout.channelsLast(image))
     let layout = try Layout.channelsLast(output)
     let weights = prepare(
@@ -67,8 +44,7 @@ extension Lowering {
     if epilogue.addsResidual {
       slots.append(try reorder(slot(of: node.operands[node.operands.count - 1]), to: layout))
     }
-    let scratch = Int(withUnsafePointer(to: job, strata_pointwise_scratch_bytes))
-    slots.append(makeSlot(TensorType([scratch], .uint8), nil))
+    slots.append(makeSlot(TensorType([job.scratchByteCount], .uint8), nil))
     let place = epilogue.addsResidual ? residualPlace(node, layout, readAlso: source) : nil
     let result = place ?? makeSlot(node.type, layout)
     slots.append(result)
@@ -77,23 +53,6 @@ extension Lowering {
       hasResidual: epilogue.addsResidual)
     append(.kernel(kernel, slots))
     return result
-  }
-
-  /// The next node that is computed at each run.
-  private var nextStep: Int? {
-    plan.graph.nodes.indices.dropFirst(node + 1).first { !plan.isConstant[$0] }
-  }
-
-  private func areConstant(_ nodes: some Sequence<NodeID>) -> Bool {
-    nodes.allSatisfy { plan.isConstant[$0.index] }
-  }
-
-  private func canBePointwise(_ index: Int, _ settings: Convolution, _ epilogue: Epilogue) -> Bool {
-    let node = plan.graph.nodes[index]
-    let weights = plan.graph[node.operands[1]].type.shape
-    return weights.dropFirst(2).allSatisfy { $0 == 1 } && settings.padding == 0 && settings.groups == 1
-      && weights[0] % 16 == 0 && weights[1] % 16 == 0 && Bounds(epilogue.activation) != nil
-      && areConstant([node.operands[1]]) && !plan.isConstant[index] && Lowering.isNative(node.type)
   }
 }
 

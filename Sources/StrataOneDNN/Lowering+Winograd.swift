@@ -8,126 +8,69 @@ extension Lowering {
   mutating func lowerWinograd(
     _ node: Node, _ settings: Convolution, _ epilogue: Epilogue
   ) throws(StrataError) -> SlotID? {
-    let shapes = plan.graph.operandTypes(node).map(\.shape)
-    guard let bounds = Bounds(epilogue.activation), suitsWinograd(settings, weights: node.operands[1]),
-      let tile = bestTile(shapes[0], node.type.shape, kernel: shapes[1][2])
-    else { return nil }
-    let pool = poolingAfter(node, epilogue)
+    guard let (job, pool) = rules.winograd(self.node) else { return nil }
     let type = pool.map { plan.graph[$0].type } ?? node.type
-    let source = try channelsTogether(slot(of: node.operands[0]))
-    let layout = try resultLayout(type.shape, besides: source)
-    guard let distances = layout.channelBlocks else { return nil }
-    let job = strata_winograd(
-      isa: options.instructionSet.rawValue, threads: Int32(threads), kernel: Int32(shapes[1][2]),
-      tile: Int32(tile), batch: Int32(shapes[0][0]), channels: Int32(shapes[0][1]),
-      height: Int32(shapes[0][2]), width: Int32(shapes[0][3]), outputs: Int32(shapes[1][0]),
-      result_height: Int32(node.type.shape[2]), result_width: Int32(node.type.shape[3]),
-      pad_top: Int32(settings.padding.height), pad_left: Int32(settings.padding.width),
-      source: source.distances, result: distances, low: bounds.low, high: bounds.high,
-      pools: pool == nil ? 0 : 1, transposes: 0)
+    let images = try together(slot(of: node.operands[0]), type.shape)
     let bias = settings.hasBias ? try plainSlot(of: node.operands[2]) : nil
     let residual =
       epilogue.addsResidual
-      ? try reorder(slot(of: node.operands[node.operands.count - 1]), to: layout) : nil
+      ? try reorder(slot(of: node.operands[node.operands.count - 1]), to: images.layout) : nil
     let weights = try plainSlot(of: node.operands[1])
-    let place = residual == nil ? nil : residualPlace(node, layout, readAlso: source.slot)
-    let result = place ?? makeSlot(type, layout)
+    let place = residual == nil ? nil : residualPlace(node, images.layout, readAlso: images.source)
+    let result = place ?? makeSlot(type, images.layout)
     if let pool { pooled[pool] = result }
-    append(job, source.slot, weights, result, bias: bias, residual: residual)
+    append(job, images, weights, result, bias: bias, residual: residual)
     return result
   }
 
-  /// Lowers the image gradient of a convolution, which is a convolution of the result's gradient; nil as above.
-  mutating func lowerWinogradGradient(
-    _ node: Node, _ settings: Convolution
-  ) throws(StrataError) -> SlotID? {
-    let shapes = plan.graph.operandTypes(node).map(\.shape)
-    let (upstream, image, kernel) = (shapes[0], node.type.shape, shapes[1][2])
-    let padding = (kernel - 1 - settings.padding.height, kernel - 1 - settings.padding.width)
-    guard padding.0 >= 0, padding.1 >= 0, suitsWinograd(settings, weights: node.operands[1]),
-      let tile = bestTile(upstream, image, kernel: kernel)
-    else { return nil }
-    let source = try channelsTogether(slot(of: node.operands[0]))
-    let layout = try resultLayout(image, besides: source)
-    guard let distances = layout.channelBlocks else { return nil }
-    let job = strata_winograd(
-      isa: options.instructionSet.rawValue, threads: Int32(threads), kernel: Int32(kernel),
-      tile: Int32(tile), batch: Int32(upstream[0]), channels: Int32(upstream[1]),
-      height: Int32(upstream[2]), width: Int32(upstream[3]), outputs: Int32(image[1]),
-      result_height: Int32(image[2]), result_width: Int32(image[3]), pad_top: Int32(padding.0),
-      pad_left: Int32(padding.1), source: source.distances, result: distances, low: -.infinity,
-      high: .infinity, pools: 0, transposes: 1)
+  /// Lowers the image gradient of such a convolution; nil as above.
+  mutating func lowerWinogradGradient(_ node: Node) throws(StrataError) -> SlotID? {
+    guard let job = rules.winogradGradient(self.node) else { return nil }
+    let images = try together(slot(of: node.operands[0]), node.type.shape)
     let weights = try plainSlot(of: node.operands[1])
-    let result = makeSlot(node.type, layout)
-    append(job, source.slot, weights, result)
+    let result = makeSlot(node.type, images.layout)
+    append(job, images, weights, result)
     return result
-  }
-
-  /// Whether the kernel can do a convolution, and its weights are transformed seldom enough.
-  private func suitsWinograd(_ settings: Convolution, weights: NodeID) -> Bool {
-    let shape = plan.graph[weights].type.shape
-    // In training, only where all share the layout that the kernel reads.
-    let isSuited = trains ? options.instructionSet == .avx512 && options.precision == .float32 : true
-    return options.kernels.contains(.winograd) && shape[2] == shape[3] && [3, 5].contains(shape[2])
-      && settings.stride == 1 && settings.dilation == 1 && settings.groups == 1 && shape[0] % 16 == 0
-      && shape[1] % 16 == 0 && isSuited && (trains || plan.isConstant[weights.index])
-      && !plan.isConstant[self.node]
-  }
-
-  private func bestTile(_ image: Shape, _ result: Shape, kernel: Int) -> Int? {
-    WinogradWork(
-      image: image, result: result, kernel: kernel, directSpeed: options.precision == .bfloat16 ? 2 : 1
-    ).bestTile(among: options.forcedTile)
-  }
-
-  /// The layout of a result as that of its source is.
-  private func resultLayout(_ shape: Shape, besides source: TogetherImage) throws(StrataError) -> Layout {
-    source.isBlocked ? try Layout.blocked(shape) : try Layout.channelsLast(shape)
   }
 
   private mutating func append(
-    _ job: strata_winograd, _ source: SlotID, _ weights: SlotID, _ result: SlotID, bias: SlotID? = nil,
-    residual: SlotID? = nil
+    _ job: strata_winograd, _ images: TogetherImages, _ weights: SlotID, _ result: SlotID,
+    bias: SlotID? = nil, residual: SlotID? = nil
   ) {
+    var job = job
+    (job.source, job.result) = images.distances
     let prepared = prepare(
       weights, floats: Int(withUnsafePointer(to: job, strata_winograd_weight_count)),
       by: WinogradPreparation(job: job))
-    let scratch = Int(withUnsafePointer(to: job, strata_winograd_scratch_bytes))
-    let scratchSlot = makeSlot(TensorType([scratch], .uint8), nil)
+    let scratchSlot = makeSlot(TensorType([job.scratchByteCount], .uint8), nil)
     let kernel = WinogradKernel(job: job, hasBias: bias != nil, hasResidual: residual != nil)
-    append(.kernel(kernel, [source, prepared, scratchSlot, result] + [bias, residual].compactMap(\.self)))
+    append(
+      .kernel(kernel, [images.source, prepared, scratchSlot, result] + [bias, residual].compactMap(\.self)))
   }
 
-  /// The max pooling of 2×2 windows that alone reads a convolution's result, and which is then done with it.
-  private func poolingAfter(_ node: Node, _ epilogue: Epilogue) -> NodeID? {
-    guard !epilogue.addsResidual, uses[self.node] == 1, plan.lastUse[self.node] < plan.graph.nodes.count,
-      case .maxPool2d(let pooling) = plan.graph.nodes[plan.lastUse[self.node]].op,
-      pooling.kernel == 2, pooling.stride == 2, pooling.padding == 0, pooling.dilation == 1
-    else { return nil }
-    let pool = NodeID(plan.lastUse[self.node])
-    let shape = plan.graph[pool].type.shape
-    return shape[2] == node.type.shape[2] / 2 && shape[3] == node.type.shape[3] / 2 ? pool : nil
-  }
-
-  /// A value whose channels lie side by side, 16 at a time or all: as it is, or reordered to channels last.
-  private mutating func channelsTogether(_ slot: SlotID) throws(StrataError) -> TogetherImage {
-    if let layout = program.slots[slot].layout, let distances = layout.channelBlocks {
-      return TogetherImage(slot: slot, distances: distances, isBlocked: layout.isBlocked)
+  /// A value whose channels lie side by side, 16 at a time or all: as it is, or reordered to channels last; and the
+  /// layout of a result that is to lie in the same way.
+  private mutating func together(_ slot: SlotID, _ result: Shape) throws(StrataError) -> TogetherImages {
+    var source = slot
+    var layout = try self.layout(of: slot)
+    if layout.channelBlocks == nil {
+      layout = try Layout.channelsLast(program.slots[slot].type.shape)
+      source = try reorder(slot, to: layout)
     }
-    let layout = try Layout.channelsLast(program.slots[slot].type.shape)
-    guard let distances = layout.channelBlocks else {
+    let resultLayout = layout.isBlocked ? try Layout.blocked(result) : try Layout.channelsLast(result)
+    guard let from = layout.channelBlocks, let to = resultLayout.channelBlocks else {
       throw StrataError(.engine, "oneDNN does not describe its layouts")
     }
-    return TogetherImage(slot: try reorder(slot, to: layout), distances: distances, isBlocked: false)
+    return TogetherImages(source: source, layout: resultLayout, distances: (from, to))
   }
 }
 
-/// An image whose channels lie side by side.
-private struct TogetherImage {
-  let slot: SlotID
-  let distances: strata_image_layout
-  /// Whether 16 channels are together, not all.
-  let isBlocked: Bool
+/// Images before and after a convolution, whose channels lie side by side.
+private struct TogetherImages {
+  let source: SlotID
+  /// Of the result.
+  let layout: Layout
+  let distances: (source: strata_image_layout, result: strata_image_layout)
 }
 
 /// The limits that an activation sets, where that is all it does.

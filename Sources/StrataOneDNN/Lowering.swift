@@ -9,6 +9,7 @@ struct Lowering {
   let plan: Plan
   let options: KernelOptions
   let threads: Int
+  let rules: KernelRules
   var program = Program()
   /// The slot that holds each node's value.
   var slots: [SlotID?]
@@ -28,8 +29,6 @@ struct Lowering {
   var pooled: [NodeID: SlotID] = [:]
   /// Depthwise convolutions that the next step will do.
   var waiting: [NodeID: WaitingDepthwise] = [:]
-  /// How often each node's value is read.
-  let uses: [Int]
   /// Convolutions whose bias needs a gradient.
   private(set) var biasGradients: Set<GradientKey> = []
   /// The batch norm that uses a node's batch moments, and its value once both are computed.
@@ -42,19 +41,15 @@ struct Lowering {
   private(set) var elementwise: ElementwiseGroups
   /// Storages with values that nodes to come may ask for.
   var sharedStorages: Set<Int> = []
-  /// Whether convolutions have gradients.
-  private(set) var trains = false
 
   init(_ plan: Plan, _ options: KernelOptions, threads: Int) {
     self.plan = plan
     self.options = options
     self.threads = threads
-    uses = plan.graph.useCounts()
+    rules = KernelRules(plan, options, threads: threads)
     slots = Array(repeating: nil, count: plan.graph.nodes.count)
     elementwise = ElementwiseGroups(plan, except: [], isOn: false, takesImages: true)
     for (index, node) in plan.graph.nodes.enumerated() {
-      if case .conv2dWeightGradient = node.op { trains = true }
-      if case .conv2dImageGradient = node.op { trains = true }
       if case .maxPool2dGradient(let pooling) = node.op {
         trainedPools.insert(PoolKey(image: node.operands[0], pooling: pooling))
       } else if case .conv2dBiasGradient(let settings, let weights) = node.op {
@@ -252,9 +247,7 @@ struct Lowering {
       let isNative = Lowering.isNative(node.type) && types.allSatisfy(Lowering.isNative)
       if let done = pooled[NodeID(self.node)] {
         slots[self.node] = done
-      } else if isNative, case .conv2d(let settings, let epilogue) = node.op,
-        leaveToPointwise(node, settings, epilogue)
-      {
+      } else if leaveToPointwise() {
         return
       } else if isNative, let slot = try lowerNatively(node) {
         slots[self.node] = slot

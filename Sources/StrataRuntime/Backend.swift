@@ -12,6 +12,8 @@ public protocol Backend: Sendable {
   func compile(_ plan: Plan) throws(StrataError) -> any Executable
   /// The same device with convolutions and linear layers in another precision; throws where it has no such.
   func computing(in precision: Precision) throws(StrataError) -> any Backend
+  /// Foretells the memory of a run without preparing the plan.
+  func forecast(_ plan: Plan) -> WorkspaceForecast
 }
 
 extension Backend {
@@ -20,6 +22,9 @@ extension Backend {
     guard precision != .float32 else { return self }
     throw StrataError(.engine, "the engine \(name) computes in float32 alone, not in \(precision)")
   }
+
+  /// Every node is a step of its own and needs nothing besides.
+  public func forecast(_ plan: Plan) -> WorkspaceForecast { WorkspaceForecast(plan) }
 }
 
 /// A plan that a backend has prepared. It may run on several threads at once.

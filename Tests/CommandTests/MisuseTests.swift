@@ -42,6 +42,11 @@ import Testing
         "strata show: --classes expects a whole number of at most 10000000, got 99999999999999999999"),
       Mistake("show vgg16 --torch 1.0", "strata show: --torch expects 2.15 or 2.0, got 1.0"),
       Mistake("lab --lang de", "strata lab: --lang expects en or zh, got de"),
+      Mistake(
+        "summary vgg16 --columns colour",
+        "strata summary: unknown column colour: there are layer, type, call, input, output, kernel, params, "
+          + "trainable, frozen, shared, macs, share, paramshare, memory, field, stride"),
+      Mistake("summary vgg16 --columns parms", "strata summary: unknown column parms: did you mean params?"),
       Mistake("bench alexnet --batch 0", "strata bench: --batch expects a whole number of at least 1, got 0"),
       Mistake(
         "bench alexnet --threads x", "strata bench: --threads expects a whole number of at least 1, got x"),

@@ -3,16 +3,20 @@ import StrataTestSupport
 import Testing
 
 @Suite("Memory", .serialized) struct MemoryTests {
+  /// Networks in which kernels of every kind take their turn: separable, with squeezed channels, dense, of branches.
+  private static let others = [
+    "vgg11_bn", "resnet18", "mobilenet_v2", "efficientnet_b0", "densenet121", "googlenet", "squeezenet1_1",
+    "convnext_tiny",
+  ]
+
   @Test(
-    "the predicted peak is within a tenth of the engine's workspace", arguments: labNetworks, [1, 8])
+    "the predicted peak is within a tenth of the engine's workspace", arguments: labNetworks + others, [1, 8])
   func inference(_ name: String, _ batch: Int) throws {
     let model = try ModelRegistry.make(name).eval()
     let input: Shape = [batch, 3, 224, 224]
-    let predicted = try model.summary(input: input).peakActivationBytes
     let graph = Trace(of: [model(.placeholder(input))]).graph
-    // Own kernels need scratch memory besides, and pool inside convolutions.
-    let engine = EngineCase(OneDNNBackend(KernelOptions([])), Set(Pass.allCases), "no own kernels")
-    let actual = try #require(try engine.run { try Engine.executable(for: graph).workspaceByteCount })
+    let predicted = try model.summary(input: input).peakActivationBytes
+    let actual = try #require(try Engine.executable(for: graph).workspaceByteCount)
     #expect(abs(Double(predicted) / Double(actual) - 1) < 0.1, "\(predicted) and \(actual)")
   }
 
@@ -41,7 +45,9 @@ import Testing
     let eight = try summary("resnet50", [8, 3, 224, 224])
     #expect(eight.macs == 8 * one.macs && eight.parameters == one.parameters)
     #expect(eight.activationBytes == 8 * one.activationBytes)
-    #expect(eight.peakActivationBytes == 8 * one.peakActivationBytes)
+    // What kernels need besides grows with the number of threads, not with the batch.
+    #expect(eight.peakActivationBytes > one.peakActivationBytes)
+    #expect(eight.peakActivationBytes <= 8 * one.peakActivationBytes)
     #expect(eight.weightBytes == one.weightBytes)
     #expect(eight.arithmeticIntensity > one.arithmeticIntensity)
   }

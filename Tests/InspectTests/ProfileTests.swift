@@ -25,6 +25,23 @@ import Testing
     #expect(profile.layers.allSatisfy { $0.reorderSeconds <= $0.seconds })
   }
 
+  @Test(
+    "layers that a kernel computes together have a line each, and their arithmetic counts once",
+    arguments: [("mobilenet_v1", 64), ("vgg11", 224)])
+  func fused(_ name: String, _ size: Int) throws {
+    let input: Shape = [1, 3, size, size]
+    let profile = try Self.profile(name, input, runs: 1)
+    let macs = try summary(name, input).macs
+    #expect(profile.layers.reduce(0) { $0 + $1.flops } == 2 * macs)
+    let (own, fused) = (profile.timedLayers, profile.layers.filter { $0.within != nil })
+    #expect(!fused.isEmpty && own.count + fused.count == profile.layers.count)
+    for layer in fused { #expect(own.contains { $0.path == layer.within }, "\(layer.path)") }
+    // Lines stand in the order of the network.
+    let paths = profile.layers.map(\.path).filter { !$0.isEmpty }
+    let modules = try ModelRegistry.make(name).namedModules.map(\.name)
+    #expect(paths == modules.filter(paths.contains))
+  }
+
   @Test("the steps of a run follow each other") func events() throws {
     let profile = try Self.profile("lenet5", [1, 1, 28, 28])
     #expect(!profile.events.isEmpty)

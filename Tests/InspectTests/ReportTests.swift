@@ -56,6 +56,7 @@ import Testing
     #expect(small.contains("Cost by layer") && small.contains("features.<wbr>0 <em>Conv2d</em>"))
     let large = try page(["resnet152"])
     #expect(large.contains("Cost by block") && large.contains("<th scope=\"row\">layer3.<wbr>35 <em>"))
+    #expect(large.contains("<em>Adaptive<wbr>Avg<wbr>Pool2d</em>"))
     #expect(large.components(separatedBy: "<th scope=\"row\">").count < 80)
   }
 

@@ -85,8 +85,8 @@ public struct ModelSummary: Sendable {
   public let parts: [CountingConvention: [CountingConvention.Part: Int]]
   /// The operations that a convention counts nothing for, by name.
   public let uncounted: [CountingConvention: [Uncounted]]
-  /// The most bytes of intermediate results that exist at one time in inference, with operations fused and
-  /// memory planned as the engine does.
+  /// The most bytes of intermediate results that exist at one time in inference, with operations fused, memory
+  /// planned and scratch memory taken as the engine does on this machine.
   public let peakActivationBytes: Int
   /// Bytes that move in inference if every operation of the plan reads its operands and writes its result once.
   public let movedBytes: Int

@@ -24,11 +24,14 @@ public struct ModelProfile: Sendable {
     public let flops: Int
     /// Bytes of operands and result.
     public let bytes: Int
+    /// The path of the layer whose kernel computes this one too, and whose figures are those of both; nil where the
+    /// layer has a kernel of its own.
+    public let within: String?
 
     /// Creates a layer of known figures.
     package init(
       path: String, typeName: String, operation: String, implementations: [String], seconds: Double,
-      reorderSeconds: Double, flops: Int, bytes: Int
+      reorderSeconds: Double, flops: Int, bytes: Int, within: String? = nil
     ) {
       self.path = path
       self.typeName = typeName
@@ -38,6 +41,7 @@ public struct ModelProfile: Sendable {
       self.reorderSeconds = reorderSeconds
       self.flops = flops
       self.bytes = bytes
+      self.within = within
     }
 
     /// Multiplications and additions a second.
@@ -68,6 +72,8 @@ public struct ModelProfile: Sendable {
   public let seconds: Double
   /// The layers in the order in which they run.
   public let layers: [Layer]
+  /// Those that have a kernel of their own.
+  public var timedLayers: [Layer] { layers.filter { $0.within == nil } }
   /// What the machine reaches at best.
   public let ceilings: MachineCeilings
   /// The steps of the run whose time is the median, for a trace.
@@ -96,7 +102,7 @@ public struct ModelProfile: Sendable {
     self.runs = measured.count
     self.ceilings = ceilings
     seconds = totals[middle]
-    layers = Self.layers(plan, measured)
+    layers = Self.layers(plan, Engine.configuration.backend.forecast(plan), measured)
     steps = measured[middle].map { timing in
       let node = timing.node.map { plan.graph.nodes[$0] }
       let operation = timing.kind == .operation ? node.map { $0.op.fusedName } ?? "" : timing.kind.rawValue
@@ -104,7 +110,9 @@ public struct ModelProfile: Sendable {
     }
   }
 
-  private static func layers(_ plan: Plan, _ runs: [[StepTiming]]) -> [Layer] {
+  private static func layers(
+    _ plan: Plan, _ forecast: WorkspaceForecast, _ runs: [[StepTiming]]
+  ) -> [Layer] {
     guard let first = runs.first else { return [] }
     let medians = first.indices.map { step in
       let times = runs.map { $0[step].duration.inSeconds }.sorted()
@@ -120,7 +128,15 @@ public struct ModelProfile: Sendable {
         groups.append((step.node, [index]))
       }
     }
+    for (node, turn) in forecast.turns.enumerated() where turn != node { groups.append((node, [])) }
+    groups.sort { ($0.node ?? -1) < ($1.node ?? -1) }
     return groups.map { group in
+      if let index = group.node, group.steps.isEmpty {
+        let (node, host) = (plan.graph.nodes[index], plan.graph.nodes[forecast.turns[index]])
+        return Layer(
+          path: node.origin.path, typeName: node.origin.typeName, operation: node.op.fusedName,
+          implementations: [], seconds: 0, reorderSeconds: 0, flops: 0, bytes: 0, within: host.origin.path)
+      }
       let steps = group.steps.map { first[$0] }
       let isWork = steps.map { $0.kind == .operation || $0.kind == .run }
       let others = zip(group.steps, isWork).reduce(0) { $0 + ($1.1 ? 0 : medians[$1.0]) }
@@ -130,10 +146,8 @@ public struct ModelProfile: Sendable {
         operation: node?.op.fusedName ?? "run",
         implementations: steps.map { ($0.kind == .reorder ? "reorder " : "") + $0.implementation },
         seconds: group.steps.reduce(0) { $0 + medians[$1] }, reorderSeconds: others,
-        flops: node.map { 2 * $0.op.multiplyAccumulates(plan.graph.operandTypes($0), $0.type) } ?? 0,
-        bytes: node.map { node in
-          Set(node.operands).reduce(node.type.byteCount) { $0 + plan.graph[$1].type.byteCount }
-        } ?? 0)
+        flops: group.node.map { 2 * forecast.multiplyAccumulates(at: $0) } ?? 0,
+        bytes: group.node.map(forecast.movedByteCount(at:)) ?? 0)
     }
   }
 }
@@ -155,12 +169,16 @@ extension ModelProfile {
   /// The table for people; the slowest layers alone where a number of them is asked for.
   public func text(slowest: Int? = nil) -> String {
     var shown = layers
-    if let slowest { shown = Array(layers.sorted { $0.seconds > $1.seconds }.prefix(slowest)) }
+    if let slowest { shown = Array(timedLayers.sorted { $0.seconds > $1.seconds }.prefix(slowest)) }
     let all = layers.reduce(0) { $0 + $1.seconds }
     func giga(_ value: Double) -> String { value < 0.05e9 ? "" : DecimalText.fixed(value / 1e9, digits: 1) }
     let rows = shown.map { layer in
       [
         layer.path.isEmpty ? layer.typeName : "\(layer.path)  \(layer.typeName)", layer.operation,
+      ] + (layer.within.map { ["with \($0)", "", "", "", "", ""] } ?? figures(layer))
+    }
+    func figures(_ layer: Layer) -> [String] {
+      [
         layer.implementations.joined(separator: ", "), Text.milliseconds(layer.seconds),
         DecimalText.fixed(100 * layer.seconds / max(all, 1e-12), digits: 1) + "%", giga(layer.flopsPerSecond),
         giga(layer.bytesPerSecond), DecimalText.fixed(100 * layer.efficiency(ceilings), digits: 0) + "%",

@@ -66,7 +66,7 @@ struct LayerBars {
       + "\(Markup.escaped(isGrouped ? words.block : words.layer))</th>\(heads)</tr></thead><tbody>\n"
     for line in lines {
       html += "<tr><th scope=\"row\">\(Markup.breakable(line.name))"
-      if !line.typeName.isEmpty { html += " <em>\(Markup.escaped(line.typeName))</em>" }
+      if !line.typeName.isEmpty { html += " <em>\(Markup.breakable(line.typeName))</em>" }
       html += "</th>"
       for (column, largest) in zip(columns, largest) {
         let value = column.value(line)

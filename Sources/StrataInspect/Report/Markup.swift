@@ -21,10 +21,16 @@ enum Markup {
     return result
   }
 
-  /// A path that may be broken at its dots.
-  static func breakable(_ path: String) -> String {
-    path.split(separator: ".", omittingEmptySubsequences: false).map { escaped(String($0)) }
-      .joined(separator: ".<wbr>")
+  /// A path or a type's name that may be broken behind dots and before the capitals of further words.
+  static func breakable(_ name: String) -> String {
+    var pieces: [String] = [""]
+    for character in name {
+      if let last = pieces[pieces.count - 1].last, last == "." || !last.isUppercase && character.isUppercase {
+        pieces.append("")
+      }
+      pieces[pieces.count - 1].append(character)
+    }
+    return pieces.map(escaped).joined(separator: "<wbr>")
   }
 
   /// A length with one digit after the point, or none where that is 0.

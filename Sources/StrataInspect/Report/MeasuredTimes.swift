@@ -9,10 +9,12 @@ struct MeasuredTimes {
   private static let mostNames = 5
 
   private let profile: ModelProfile
+  private let layers: [ModelProfile.Layer]
   private let words: ReportWords.Measured
 
   init(_ profile: ModelProfile, _ words: ReportWords.Measured) {
     (self.profile, self.words) = (profile, words)
+    layers = profile.timedLayers
   }
 
   /// The section; `name` tells its patterns from those of other charts in the page.
@@ -24,7 +26,7 @@ struct MeasuredTimes {
       giga(ceilings.bandwidth),
     ]
     for (index, value) in values.enumerated() { note.replace("%\(index + 1)", with: value) }
-    let isCut = profile.layers.count > Self.mostLines
+    let isCut = layers.count > Self.mostLines
     if isCut { note += " " + words.slowest.replacing("%1", with: "\(Self.mostLines)") }
     return """
       <h3>\(words.heading)</h3>
@@ -47,9 +49,9 @@ struct MeasuredTimes {
 
   private var chart: BubbleChart {
     let slowest = Set(
-      profile.layers.indices.sorted { profile.layers[$0].seconds > profile.layers[$1].seconds }
+      layers.indices.sorted { layers[$0].seconds > layers[$1].seconds }
         .prefix(Self.mostNames))
-    let points = profile.layers.enumerated().compactMap { index, layer -> BubbleChart.Point? in
+    let points = layers.enumerated().compactMap { index, layer -> BubbleChart.Point? in
       // What does no arithmetic has no place under the roof.
       guard layer.flops > 0, layer.bytes > 0, layer.seconds > 0 else { return nil }
       return BubbleChart.Point(
@@ -70,18 +72,18 @@ struct MeasuredTimes {
 
   private var table: String {
     let ceilings = profile.ceilings
-    var shown = Array(profile.layers.indices)
+    var shown = Array(layers.indices)
     if shown.count > Self.mostLines {
-      shown = shown.sorted { profile.layers[$0].seconds > profile.layers[$1].seconds }
+      shown = shown.sorted { layers[$0].seconds > layers[$1].seconds }
       shown = shown.prefix(Self.mostLines).sorted()
     }
-    let layers = shown.map { profile.layers[$0] }
+    let lines = shown.map { layers[$0] }
     func bound(_ layer: ModelProfile.Layer) -> Double { layer.efficiency(ceilings) * layer.seconds }
-    let longest = max(layers.map { max($0.seconds, bound($0)) }.max() ?? 1, 1e-12)
+    let longest = max(lines.map { max($0.seconds, bound($0)) }.max() ?? 1, 1e-12)
     let heads = [words.layer, words.time, words.rates, words.bound]
     var html = "<table class=\"bars\"><thead><tr>"
     html += heads.map { "<th scope=\"col\">\(Markup.escaped($0))</th>" }.joined() + "</tr></thead><tbody>\n"
-    for layer in layers {
+    for layer in lines {
       let time = Markup.length(max(0.3, 100 * layer.seconds / longest))
       let mark = Markup.length(100 * bound(layer) / longest)
       let limit = layer.isBoundByMemory(ceilings) ? words.memory : words.arithmetic

@@ -1,0 +1,190 @@
+import StrataCore
+import StrataGraph
+import StrataKernels
+import StrataPasses
+
+/// Which kernel of ours computes a node, and how. Plans alone decide, before values have layouts, so that lowering
+/// and the forecast of its memory follow the same rules.
+struct KernelRules {
+  let plan: Plan
+  let options: KernelOptions
+  let threads: Int
+  /// How often each node's value is read.
+  let uses: [Int]
+  /// Whether convolutions have gradients.
+  let trains: Bool
+
+  init(_ plan: Plan, _ options: KernelOptions, threads: Int) {
+    self.plan = plan
+    self.options = options
+    self.threads = threads
+    uses = plan.graph.useCounts()
+    trains = plan.graph.nodes.contains { node in
+      switch node.op {
+      case .conv2dWeightGradient, .conv2dImageGradient: true
+      default: false
+      }
+    }
+  }
+
+  // MARK: Winograd
+
+  /// The job of a 3×3 or 5×5 convolution by Winograd's filtering, still without layouts, and the pooling that is
+  /// done with it; nil where that cannot be or is no faster.
+  func winograd(_ index: Int) -> (job: strata_winograd, pool: NodeID?)? {
+    let node = plan.graph.nodes[index]
+    guard case .conv2d(let settings, let epilogue) = node.op, let bounds = Bounds(epilogue.activation),
+      var job = winograd(index, settings, padding: settings.padding)
+    else { return nil }
+    let pool = poolingAfter(index, epilogue)
+    (job.low, job.high, job.pools) = (bounds.low, bounds.high, pool == nil ? 0 : 1)
+    return (job, pool)
+  }
+
+  /// The job of the image gradient of such a convolution, which is a convolution of the result's gradient.
+  func winogradGradient(_ index: Int) -> strata_winograd? {
+    let node = plan.graph.nodes[index]
+    guard case .conv2dImageGradient(let settings, _) = node.op else { return nil }
+    let kernel = plan.graph[node.operands[1]].type.shape[2]
+    let padding = IntPair(kernel - 1 - settings.padding.height, kernel - 1 - settings.padding.width)
+    guard padding.height >= 0, padding.width >= 0, var job = winograd(index, settings, padding: padding)
+    else { return nil }
+    job.transposes = 1
+    return job
+  }
+
+  /// The job that convolves a node's first operand with its second. Weights that change from run to run are
+  /// transformed each time, which pays in training, where all share the layout that the kernel reads.
+  private func winograd(_ index: Int, _ settings: Convolution, padding: IntPair) -> strata_winograd? {
+    let node = plan.graph.nodes[index]
+    let shapes = plan.graph.operandTypes(node).map(\.shape)
+    let (image, weights, result) = (shapes[0], shapes[1], node.type.shape)
+    let isTraining = trains && options.instructionSet == .avx512 && options.precision == .float32
+    guard options.kernels.contains(.winograd), isComputed(index),
+      isTraining || !trains && isConstant(node.operands[1]), weights[2] == weights[3],
+      [3, 5].contains(weights[2]), settings.stride == 1, settings.dilation == 1, settings.groups == 1,
+      weights[0] % 16 == 0, weights[1] % 16 == 0
+    else { return nil }
+    let work = WinogradWork(
+      image: image, result: result, kernel: weights[2],
+      directSpeed: options.precision == .bfloat16 ? 2 : 1)
+    guard let tile = work.bestTile(among: options.forcedTile) else { return nil }
+    return strata_winograd(
+      isa: options.instructionSet.rawValue, threads: Int32(threads), kernel: Int32(work.kernel),
+      tile: Int32(tile), batch: Int32(image[0]), channels: Int32(image[1]), height: Int32(image[2]),
+      width: Int32(image[3]), outputs: Int32(result[1]), result_height: Int32(result[2]),
+      result_width: Int32(result[3]), pad_top: Int32(padding.height), pad_left: Int32(padding.width),
+      source: strata_image_layout(), result: strata_image_layout(), low: -.infinity, high: .infinity,
+      pools: 0, transposes: 0)
+  }
+
+  /// The max pooling of 2×2 windows that alone reads a convolution's result, and which is then done with it.
+  private func poolingAfter(_ index: Int, _ epilogue: Epilogue) -> NodeID? {
+    let next = plan.lastUse[index]
+    guard !epilogue.addsResidual, uses[index] == 1, next < plan.graph.nodes.count,
+      case .maxPool2d(let pooling) = plan.graph.nodes[next].op, pooling.kernel == 2, pooling.stride == 2,
+      pooling.padding == 0, pooling.dilation == 1
+    else { return nil }
+    let (before, after) = (plan.graph.nodes[index].type.shape, plan.graph.nodes[next].type.shape)
+    return after[2] == before[2] / 2 && after[3] == before[3] / 2 ? NodeID(next) : nil
+  }
+
+  // MARK: Pointwise
+
+  /// A depthwise convolution that can be left to the pointwise one after it, and that one.
+  func depthwise(_ index: Int) -> (waiting: WaitingDepthwise, next: Int)? {
+    let node = plan.graph.nodes[index]
+    guard options.kernels.contains(.separable), case .conv2d(let settings, let epilogue) = node.op,
+      let bounds = Bounds(epilogue.activation), !epilogue.addsResidual, isComputed(index),
+      settings.dilation == 1, uses[index] == 1, node.operands.dropFirst().allSatisfy(isConstant)
+    else { return nil }
+    let shapes = plan.graph.operandTypes(node).map(\.shape)
+    guard settings.groups == shapes[0][1], shapes[1] == [settings.groups, 1, 3, 3],
+      let next = plan.graph.nodes.indices.dropFirst(index + 1).first(where: { !plan.isConstant[$0] }),
+      case .conv2d(let following, _) = plan.graph.nodes[next].op, following.stride == 1,
+      plan.graph.nodes[next].operands[0] == NodeID(index), canBePointwise(next)
+    else { return nil }
+    return (WaitingDepthwise(node: node, settings: settings, bounds: bounds), next)
+  }
+
+  /// The job of a 1×1 convolution, with the depthwise one before it where that waits; nil where oneDNN does it.
+  func pointwise(_ index: Int, after depthwise: WaitingDepthwise?) -> strata_pointwise? {
+    let node = plan.graph.nodes[index]
+    guard depthwise != nil || options.kernels.contains(.pointwise), canBePointwise(index),
+      case .conv2d(let settings, let epilogue) = node.op, let bounds = Bounds(epilogue.activation)
+    else { return nil }
+    let image = plan.graph[(depthwise?.node ?? node).operands[0]].type.shape
+    let output = node.type.shape
+    return strata_pointwise(
+      isa: options.instructionSet.rawValue, threads: Int32(threads), batch: Int32(image[0]),
+      channels: Int32(image[1]), height: Int32(image[2]), width: Int32(image[3]), outputs: Int32(output[1]),
+      result_height: Int32(output[2]), result_width: Int32(output[3]),
+      stride_height: Int32((depthwise?.settings ?? settings).stride.height),
+      stride_width: Int32((depthwise?.settings ?? settings).stride.width),
+      is_separable: depthwise == nil ? 0 : 1,
+      pad_top: Int32(depthwise?.settings.padding.height ?? 0),
+      pad_left: Int32(depthwise?.settings.padding.width ?? 0),
+      middle_low: depthwise?.bounds.low ?? -.infinity, middle_high: depthwise?.bounds.high ?? .infinity,
+      low: bounds.low, high: bounds.high)
+  }
+
+  private func canBePointwise(_ index: Int) -> Bool {
+    let node = plan.graph.nodes[index]
+    guard case .conv2d(let settings, let epilogue) = node.op, isComputed(index) else { return false }
+    let weights = plan.graph[node.operands[1]].type.shape
+    return weights.dropFirst(2).allSatisfy { $0 == 1 } && settings.padding == 0 && settings.groups == 1
+      && weights[0] % 16 == 0 && weights[1] % 16 == 0 && Bounds(epilogue.activation) != nil
+      && isConstant(node.operands[1])
+  }
+
+  // MARK: Stem
+
+  /// The job of a convolution of an image of few channels, still without a layout of the result; nil where oneDNN
+  /// does it. The image has to be in row-major order besides.
+  func stem(_ index: Int) -> strata_stem? {
+    let node = plan.graph.nodes[index]
+    guard options.kernels.contains(.stem), case .conv2d(let settings, let epilogue) = node.op,
+      let bounds = Bounds(epilogue.activation), !epilogue.addsResidual, isComputed(index),
+      isConstant(node.operands[1])
+    else { return nil }
+    let shapes = plan.graph.operandTypes(node).map(\.shape)
+    let (image, weights, output) = (shapes[0], shapes[1], node.type.shape)
+    guard image[1] <= 4, settings.groups == 1, settings.dilation == 1, weights[0] % 16 == 0,
+      [1, 2, 4].contains(settings.stride.width), output[3] >= 14
+    else { return nil }
+    return strata_stem(
+      isa: options.instructionSet.rawValue, threads: Int32(threads), batch: Int32(image[0]),
+      channels: Int32(image[1]), height: Int32(image[2]), width: Int32(image[3]), outputs: Int32(output[1]),
+      result_height: Int32(output[2]), result_width: Int32(output[3]), kernel_height: Int32(weights[2]),
+      kernel_width: Int32(weights[3]), stride_height: Int32(settings.stride.height),
+      stride_width: Int32(settings.stride.width), pad_top: Int32(settings.padding.height),
+      pad_left: Int32(settings.padding.width), result: strata_image_layout(), low: bounds.low,
+      high: bounds.high)
+  }
+
+  // MARK: What all ask
+
+  private func isConstant(_ id: NodeID) -> Bool { plan.isConstant[id.index] }
+
+  /// Whether a node is computed at each run, on numbers that own kernels know.
+  private func isComputed(_ index: Int) -> Bool {
+    let node = plan.graph.nodes[index]
+    return !plan.isConstant[index] && Lowering.isNative(node.type)
+      && plan.graph.operandTypes(node).allSatisfy(Lowering.isNative)
+  }
+}
+
+extension strata_winograd {
+  /// Bytes that a run needs besides.
+  var scratchByteCount: Int { Int(withUnsafePointer(to: self, strata_winograd_scratch_bytes)) }
+}
+
+extension strata_pointwise {
+  /// Bytes that a run needs besides.
+  var scratchByteCount: Int { Int(withUnsafePointer(to: self, strata_pointwise_scratch_bytes)) }
+}
+
+extension strata_stem {
+  /// Bytes that a run needs besides.
+  var scratchByteCount: Int { Int(withUnsafePointer(to: self, strata_stem_scratch_bytes)) }
+}
