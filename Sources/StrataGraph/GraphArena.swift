@@ -13,10 +13,15 @@ final class GraphArena: @unchecked Sendable {
     case placeholder
   }
 
-  struct Update {
+  /// An object, for copies of weak references are slow.
+  final class Update {
     let variable: Variable
     /// The variable alone keeps what it waits for alive: an arena that did would never be freed.
-    weak var storage: TensorStorage?
+    private(set) weak var storage: TensorStorage?
+
+    init(variable: Variable, storage: TensorStorage) {
+      (self.variable, self.storage) = (variable, storage)
+    }
   }
 
   private static let lock = Mutex(())
