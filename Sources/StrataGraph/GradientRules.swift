@@ -167,8 +167,9 @@ struct GradientCall {
   }
 
   private func softmax(_ axis: Int, _ logarithm: Bool) -> Tensor {
+    // Not the logarithms' exponential: an engine's logarithms may be off by more than its probabilities.
     logarithm
-      ? gradient - result.exp() * gradient.sum(dim: axis, keepDim: true)
+      ? gradient - x.softmax(dim: axis) * gradient.sum(dim: axis, keepDim: true)
       : result * (gradient - (gradient * result).sum(dim: axis, keepDim: true))
   }
 

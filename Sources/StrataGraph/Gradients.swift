@@ -54,21 +54,17 @@ private struct History {
         return targets.contains { $0.isSame(as: loss) }
       }
       let (arena, root) = GraphArena.resolve(home, id)
-      var positions: [NodeID: Int] = [:]
-      var waiting = [root]
-      var reached: Set<NodeID> = []
-      while let next = waiting.popLast() {
-        guard reached.insert(next).inserted, arena.values[next] == nil else { continue }
-        waiting += arena.nodes[next.index].operands
-      }
-      for (position, id) in reached.sorted().enumerated() {
+      let reached = arena.reached(from: [root])
+      var positions = [Int?](repeating: nil, count: arena.nodes.count)
+      entries.reserveCapacity(reached.count)
+      for (position, id) in reached.enumerated() {
         let node = arena.nodes[id.index]
-        positions[id] = position
+        positions[id.index] = position
         let handle = Tensor(storage: TensorStorage(node.type, .node(arena, id)))
-        let operands = arena.values[id] == nil ? node.operands.compactMap { positions[$0] } : []
+        let operands = arena.values[id] == nil ? node.operands.compactMap { positions[$0.index] } : []
         entries.append(Entry(node: node, handle: handle, operands: operands, isActive: false))
       }
-      targetEntries = targets.map { $0.storage.knownPlace(in: arena).flatMap { positions[$0] } }
+      targetEntries = targets.map { $0.storage.knownPlace(in: arena).flatMap { positions[$0.index] } }
       return true
     }
     guard isKnown else { return nil }
@@ -80,11 +76,12 @@ private struct History {
 
   func gradients(seed: Tensor, _ targets: [Tensor]) -> [Tensor?] {
     var again = SecondPass()
+    let kept = Set(targetEntries)
     var adjoints = [Tensor?](repeating: nil, count: entries.count)
     if !entries.isEmpty { adjoints[entries.count - 1] = seed }
     for index in entries.indices.reversed() where entries[index].isActive {
       guard let gradient = adjoints[index] else { continue }
-      if !targetEntries.contains(index) { adjoints[index] = nil }
+      if !kept.contains(index) { adjoints[index] = nil }
       let entry = entries[index]
       let (operands, result) = again.handles(of: index, entries)
       let call = GradientCall(

@@ -94,12 +94,21 @@ public struct StructuralKey: Hashable, Sendable {
   private let digest: Int
 
   init(_ graph: Graph) {
-    nodes = graph.nodes.map { Node(op: $0.op.identity.op, operands: $0.operands, type: $0.type) }
-    numbers = graph.nodes.compactMap(\.op.identity.bits)
+    var hasher = Hasher()
+    var nodes: [Node] = []
+    var numbers: [UInt64] = []
+    nodes.reserveCapacity(graph.nodes.count)
+    for node in graph.nodes {
+      let (op, bits) = node.op.identity
+      if let bits { numbers.append(bits) }
+      nodes.append(Node(op: op, operands: node.operands, type: node.type))
+      hasher.combine(op)
+      hasher.combine(node.operands)
+      hasher.combine(node.type)
+    }
+    (self.nodes, self.numbers) = (nodes, numbers)
     outputs = graph.outputs
     stateUpdates = graph.stateUpdates
-    var hasher = Hasher()
-    hasher.combine(nodes)
     hasher.combine(outputs)
     hasher.combine(stateUpdates)
     hasher.combine(numbers)

@@ -20,8 +20,7 @@ final class GraphArena: @unchecked Sendable {
     private(set) weak var storage: TensorStorage?
 
     init(variable: Variable, storage: TensorStorage) {
-      self.variable = variable
-      self.storage = storage
+      (self.variable, self.storage) = (variable, storage)
     }
   }
 

@@ -49,18 +49,18 @@ public struct Trace: Sendable {
   /// Hands the results of a run, in the order of `graph.results`, to the tensors and variables.
   public func finish(_ results: [HostTensor]) {
     GraphArena.locked {
-      var arenas: [ObjectIdentifier: GraphArena] = [:]
-      var finished: Set<ObjectIdentifier> = []
+      var homes: [GraphArena] = []
+      var done: Set<ObjectIdentifier> = []
       for (tensor, value) in zip(targets + updates, results) {
         guard case .node(let arena, let id) = tensor.storage.lockedContent else { continue }
         let home = GraphArena.resolve(arena, id)
         home.arena.values[home.id] = value
-        arenas[ObjectIdentifier(home.arena)] = home.arena
-        finished.insert(ObjectIdentifier(tensor.storage))
         tensor.storage.resolve(to: value)
+        done.insert(ObjectIdentifier(tensor.storage))
+        if !homes.contains(where: { $0 === home.arena }) { homes.append(home.arena) }
       }
-      for arena in arenas.values {
-        arena.updates.removeAll { $0.storage.map { finished.contains(ObjectIdentifier($0)) } ?? true }
+      for home in homes {
+        home.updates.removeAll { $0.storage.map { done.contains(ObjectIdentifier($0)) } ?? true }
       }
     }
     for (index, variable) in updatedVariables.enumerated() {
@@ -72,18 +72,12 @@ public struct Trace: Sendable {
 extension GraphArena {
   /// Copies what `outputs` and `stateUpdates` need, renumbered; computed values become leaves.
   func extract(outputs: [NodeID], stateUpdates: [NodeID]) -> (Graph, [Trace.Source]) {
-    var isNeeded: [NodeID: Bool] = [:]
-    var waiting = outputs + stateUpdates
-    while let id = waiting.popLast() {
-      if isNeeded.updateValue(true, forKey: id) != nil { continue }
-      if values[id] == nil { waiting += nodes[id.index].operands }
-    }
+    let needed = reached(from: outputs + stateUpdates)
     var graph = Graph()
-    graph.nodes.reserveCapacity(isNeeded.count)
+    graph.nodes.reserveCapacity(needed.count)
     var sources: [Trace.Source] = []
-    var renumbered: [NodeID: NodeID] = [:]
-    renumbered.reserveCapacity(isNeeded.count)
-    for id in isNeeded.keys.sorted() {
+    var renumbered = [NodeID](repeating: NodeID(0), count: nodes.count)
+    for id in needed {
       var node = nodes[id.index]
       let slot = sources.count
       if let value = values[id] {
@@ -102,14 +96,28 @@ extension GraphArena {
           if case .variable(let variable) = leaves[old] { sources.append(.variable(variable)) }
           node.op = .variable(slot: slot)
         case nil:
-          node.operands = node.operands.map { renumbered[$0] ?? $0 }
+          node.operands = node.operands.map { renumbered[$0.index] }
         }
       }
       graph.nodes.append(node)
-      renumbered[id] = NodeID(graph.nodes.count - 1)
+      renumbered[id.index] = NodeID(graph.nodes.count - 1)
     }
-    graph.outputs = outputs.map { renumbered[$0] ?? $0 }
-    graph.stateUpdates = stateUpdates.map { renumbered[$0] ?? $0 }
+    graph.outputs = outputs.map { renumbered[$0.index] }
+    graph.stateUpdates = stateUpdates.map { renumbered[$0.index] }
     return (graph, sources)
+  }
+
+  /// The nodes that some depend on, these included, in order; what lies behind values is not needed.
+  func reached(from targets: [NodeID]) -> [NodeID] {
+    var isReached = [Bool](repeating: false, count: nodes.count)
+    var waiting = targets
+    var first = nodes.count
+    while let id = waiting.popLast() {
+      if isReached[id.index] { continue }
+      isReached[id.index] = true
+      first = min(first, id.index)
+      if values[id] == nil { waiting += nodes[id.index].operands }
+    }
+    return (first..<nodes.count).filter { isReached[$0] }.map { NodeID($0) }
   }
 }

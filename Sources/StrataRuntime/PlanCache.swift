@@ -42,8 +42,10 @@ package final class PlanCache: Sendable {
   ) throws(StrataError) -> any Executable {
     let known = state.withLock { state -> (any Executable)? in
       state.clock += 1
-      state.entries[key]?.lastUse = state.clock
-      return state.entries[key]?.executable
+      // Found once: comparing keys compares whole graphs.
+      guard let place = state.entries.index(forKey: key) else { return nil }
+      state.entries.values[place].lastUse = state.clock
+      return state.entries.values[place].executable
     }
     if let known { return known }
     let made = try make()

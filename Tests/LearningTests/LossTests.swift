@@ -59,11 +59,11 @@ extension LearningSuite {
       let seed = Tensor(Formula.tensor("seed", result.shape, 0.5, 1.5))
       let gradient = gradients(of: result, wrt: [x], seed: seed)[0]
       try engine.run { try Tensor.evaluate([result, gradient]) }
-      // oneDNN's exponentials are good to some 1e-6.
-      for (part, tensor, relative) in [("loss", result, 1e-5), ("gradient", gradient, 2e-5)] {
+      // Against float64, PyTorch's own float32 is off by up to 3.3e-7 of the largest, oneDNN's logarithms by 8.5e-7.
+      for (part, tensor) in [("loss", result), ("gradient", gradient)] {
         let expected = try #require(Learned.tensors["\(name)/\(part)"])
         #expect(
-          difference(try tensor.value(), expected, relative: relative, scale: .largestMagnitude) == nil,
+          difference(try tensor.value(), expected, relative: 2e-6, scale: .largestMagnitude) == nil,
           "\(part)"
         )
       }

@@ -42,9 +42,10 @@ extension LearningSuite {
       // The last convolution of a block is needed by nobody a second time but for its own result.
       #expect(found.convolutions > 9 && found.convolutions <= 18)
       #expect(found.bytes < expected.bytes * 9 / 10)
-      // Biases before a batch norm have gradients of rounding alone.
+      // Against float64, PyTorch's own float32 is off by up to 2.7e-5 of a gradient's largest number, Strata by 5.5e-5.
+      // Biases before a batch norm have gradients of rounding alone, of up to 4.2e-7.
       for (a, b) in zip(found.values, expected.values) {
-        #expect(difference(a, b, relative: 1e-3, absolute: 1e-6, scale: .largestMagnitude) == nil)
+        #expect(difference(a, b, relative: 1e-4, absolute: 1e-6, scale: .largestMagnitude) == nil)
       }
       for (a, b) in zip(plain.namedBuffers, again.namedBuffers) {
         #expect(difference(b.buffer.value, a.buffer.value, relative: 1e-6, absolute: 1e-7) == nil)

@@ -11,7 +11,7 @@ import Testing
       "weights": "w.safetensors", "format": "csv", "val": "v", "mean": "0.5,0.4,0.3", "std": "0.2",
       "augment": "flip,erase", "opt": "adamw", "sched": "onecycle", "clip-mode": "value", "amp": "bfloat16",
       "milestones": "3,6", "freeze": "features,layer1.*", "lr-scale": "features=0.1", "log": "tensorboard",
-      "best-by": "macro-f1",
+      "best-by": "macro-f1", "opt-betas": "0.8,0.99",
     ]
     var options = TrainingOptions()
     for field in TrainingOptions.fields {
@@ -53,7 +53,9 @@ import Testing
       #"{"nesterov": true, "momentum": 0}"#, #"{"sched": "multistep"}"#, #"{"unfreeze_at": 2}"#,
       #"{"warmup_epochs": 20}"#, #"{"min_lr": 1}"#, #"{"mean": [1, 2]}"#,
       #"{"sched": "onecycle", "warmup_epochs": 1}"#, #"{"freeze": ["head"]}"#, #"{"lr_scale": ["features"]}"#,
-      #"{"lr_scale": ["head=2"]}"#,
+      #"{"lr_scale": ["head=2"]}"#, #"{"recompute": ["head"]}"#, #"{"opt_betas": [0.9, 0.99]}"#,
+      #"{"opt": "adam", "opt_betas": [0.9]}"#, #"{"opt": "adam", "opt_betas": [0.9, 1]}"#,
+      #"{"opt_eps": 0.1}"#,
     ])
   func contradictions(text: String) throws {
     let options = try TrainingOptions(try #require(try JSONValue.parse(text).object))

@@ -1,3 +1,4 @@
+import Foundation
 import Strata
 import Testing
 
@@ -33,7 +34,11 @@ import Testing
       .rmsprop, .plateau, 1, 0.1
     )
     (plateau.workers, plateau.dropout, plateau.cutMix) = (2, nil, 1)
-    return [plain, adam, plateau]
+    var restarts = Tiny.options
+    (restarts.schedule, restarts.stepEpochs, restarts.cycleFactor) = (.cosineRestarts, 1, 2)
+    (restarts.optimizer, restarts.betas, restarts.epsilon) = (.lamb, [0.8, 0.99], 1e-5)
+    (restarts.recompute, restarts.epochs) = (["features"], 3)
+    return [plain, adam, plateau, restarts]
   }
 
   @Test("a run that stops anywhere and goes on ends with the same bits", arguments: 0..<variants.count)
@@ -134,6 +139,40 @@ import Testing
         $0.isChanged && $0.isParameter
       }
       #expect(changed.map(\.name) == ["classifier.weight", "classifier.bias"])
+    }
+  }
+
+  @Test("a learning rate that restarts falls in cycles that become longer")
+  func restarts() throws {
+    try Tiny.undisturbed {
+      var options = Tiny.options
+      (options.schedule, options.stepEpochs, options.cycleFactor) = (.cosineRestarts, 1, 2)
+      (options.epochs, options.learningRate, options.minimumLearningRate) = (4, 0.1, 0.02)
+      let trainer = try Tiny.trainer(options)
+      var rates: [Double] = []
+      _ = try trainer.run { if case .step(let report) = $0 { rates.append(report.learningRate) } }
+      // Five steps an epoch: a fall of one epoch, one of two, and the beginning of one of four.
+      let places = [(0, 5), (1, 5), (4, 5), (0, 10), (9, 10), (0, 20), (4, 20)]
+      let expected = places.map { step, length -> Double in
+        let height = (1 + cos(Double.pi * Double(step) / Double(length))) / 2
+        return 0.02 + 0.08 * height
+      }
+      let found = [0, 1, 4, 5, 14, 15, 19].map { rates[$0] }
+      #expect(zip(found, expected).allSatisfy { abs($0 - $1) < 1e-12 }, "\(found)")
+    }
+  }
+
+  @Test("of modules that patterns name, the outermost compute their values again")
+  func recomputation() throws {
+    try Tiny.undisturbed {
+      var options = Tiny.options
+      options.recompute = ["feat*"]
+      let trainer = try Tiny.trainer(options)
+      let again = trainer.model.namedModules.filter(\.module.recomputesActivations)
+      #expect(again.map(\.name) == ["features"])
+      options.recompute = ["feature"]
+      let error = #expect(throws: StrataError.self) { try Tiny.trainer(options) }
+      #expect(error?.message == "no module of SmallCNN fits `feature`; did you mean `features`?")
     }
   }
 

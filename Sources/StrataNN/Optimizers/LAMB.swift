@@ -50,21 +50,17 @@ public final class LAMB: Optimizer {
 /// (You et al. 2017, https://arxiv.org/abs/1708.03888).
 ///
 /// As in timm, a group without weight decay, commonly biases and norms, is not scaled.
-public final class LARS: Optimizer {
+public final class LARS: SGD {
   /// Creates an optimiser of groups.
   public init(
     groups: [Group], lr: Double = 1, momentum: Double = 0, dampening: Double = 0, weightDecay: Double = 0,
     nesterov: Bool = false, trustCoefficient: Double = 1e-3, eps: Double = 1e-8
   ) {
-    var settings = Settings()
-    settings.lr = lr
-    settings.momentum = momentum
-    settings.dampening = dampening
-    settings.weightDecay = weightDecay
-    settings.nesterov = nesterov
+    var settings = Settings(
+      sgd: lr, momentum: momentum, dampening: dampening, weightDecay: weightDecay, nesterov: nesterov)
     settings.trustCoefficient = trustCoefficient
     settings.eps = eps
-    super.init(groups, defaults: settings)
+    super.init(groups: groups, defaults: settings)
   }
 
   /// Creates an optimiser of all parameters of a network.
@@ -77,27 +73,17 @@ public final class LARS: Optimizer {
       weightDecay: weightDecay, nesterov: nesterov, trustCoefficient: trustCoefficient, eps: eps)
   }
 
-  public override var momentumSetting: WritableKeyPath<Settings, Double>? { \.momentum }
-
-  public override func stateNames(_ settings: Settings) -> [String] {
-    settings.momentum == 0 ? [] : ["momentum_buffer"]
-  }
-
-  public override func update(
-    _ parameter: Tensor, _ gradient: Tensor, _ state: State, _ settings: Settings, _ numbers: StepNumbers
+  override func pulled(
+    _ gradient: Tensor, _ parameter: Tensor, _ state: State, _ settings: Settings, _ numbers: StepNumbers
   ) -> Tensor {
-    var gradient = gradient
-    if settings.weightDecay != 0 {
-      let decay = numbers("weightDecay", state, like: parameter) { settings, _ in settings.weightDecay }
-      let eps = numbers("eps", state, like: parameter) { settings, _ in settings.eps }
-      let share = numbers("trust", state, like: parameter) { settings, _ in settings.trustCoefficient }
-      let (own, other) = (parameter.norm(), gradient.norm())
-      let ratio = own * share / (other + own * decay + eps)
-      let trust = Tensor.where((own .> 0) .& (other .> 0), ratio, 1)
-      gradient = numbers.decayed(gradient, parameter, state, settings) * trust
-    }
-    let direction = numbers.withMomentum(gradient, state, settings)
-    return parameter - direction * numbers("lr", state, like: parameter) { settings, _ in settings.lr }
+    guard settings.weightDecay != 0 else { return gradient }
+    let decay = numbers("weightDecay", state, like: parameter) { settings, _ in settings.weightDecay }
+    let eps = numbers("eps", state, like: parameter) { settings, _ in settings.eps }
+    let share = numbers("trust", state, like: parameter) { settings, _ in settings.trustCoefficient }
+    let (own, other) = (parameter.norm(), gradient.norm())
+    let ratio = own * share / (other + own * decay + eps)
+    let trust = Tensor.where((own .> 0) .& (other .> 0), ratio, 1)
+    return numbers.decayed(gradient, parameter, state, settings) * trust
   }
 }
 

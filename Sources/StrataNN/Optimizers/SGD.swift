@@ -2,22 +2,24 @@ import StrataCore
 import StrataGraph
 
 /// Stochastic gradient descent, with momentum where wanted (`torch.optim.SGD`).
-public final class SGD: Optimizer {
+public class SGD: Optimizer {
+  init(groups: [Group], defaults: Settings) {
+    precondition(
+      !defaults.nesterov || defaults.momentum > 0 && defaults.dampening == 0,
+      "Nesterov needs momentum and no dampening")
+    super.init(groups, defaults: defaults)
+  }
+
   /// Creates an optimiser of groups with PyTorch's defaults.
-  public init(
+  public convenience init(
     groups: [Group], lr: Double = 1e-3, momentum: Double = 0, dampening: Double = 0, weightDecay: Double = 0,
     nesterov: Bool = false, maximize: Bool = false
   ) {
-    precondition(
-      !nesterov || momentum > 0 && dampening == 0, "SGD: Nesterov needs momentum and no dampening")
-    var settings = Settings()
-    settings.lr = lr
-    settings.momentum = momentum
-    settings.dampening = dampening
-    settings.weightDecay = weightDecay
-    settings.nesterov = nesterov
-    settings.maximize = maximize
-    super.init(groups, defaults: settings)
+    self.init(
+      groups: groups,
+      defaults: Settings(
+        sgd: lr, momentum: momentum, dampening: dampening, weightDecay: weightDecay, nesterov: nesterov,
+        maximize: maximize))
   }
 
   /// Creates an optimiser of all parameters of a network.
@@ -39,9 +41,31 @@ public final class SGD: Optimizer {
   public override func update(
     _ parameter: Tensor, _ gradient: Tensor, _ state: State, _ settings: Settings, _ numbers: StepNumbers
   ) -> Tensor {
-    let pulled = numbers.decayed(gradient, parameter, state, settings)
+    let pulled = pulled(gradient, parameter, state, settings, numbers)
     let direction = numbers.withMomentum(pulled, state, settings)
     return parameter - direction * numbers("lr", state, like: parameter) { settings, _ in settings.lr }
+  }
+
+  /// The gradient with the pull of weight decay.
+  func pulled(
+    _ gradient: Tensor, _ parameter: Tensor, _ state: State, _ settings: Settings, _ numbers: StepNumbers
+  ) -> Tensor {
+    numbers.decayed(gradient, parameter, state, settings)
+  }
+}
+
+extension Optimizer.Settings {
+  init(
+    sgd lr: Double, momentum: Double, dampening: Double, weightDecay: Double, nesterov: Bool,
+    maximize: Bool = false
+  ) {
+    self.init()
+    self.lr = lr
+    self.momentum = momentum
+    self.dampening = dampening
+    self.weightDecay = weightDecay
+    self.nesterov = nesterov
+    self.maximize = maximize
   }
 }
 

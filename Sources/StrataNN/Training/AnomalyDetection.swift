@@ -87,8 +87,11 @@ struct WatchedPass {
 
 extension HostTensor {
   /// Whether no element is infinite or NaN.
-  fileprivate var isFinite: Bool {
-    !dtype.isFloatingPoint || scalars(as: Double.self).allSatisfy(\.isFinite)
+  package var isFinite: Bool {
+    guard dtype == .float32 else {
+      return !dtype.isFloatingPoint || scalars(as: Double.self).allSatisfy(\.isFinite)
+    }
+    return withElements(as: Float.self) { $0.allSatisfy(\.isFinite) }
   }
 }
 

@@ -131,6 +131,8 @@ extension TrainingField {
     number(
       "lr", "F", \.learningRate, positive,
       "The highest learning rate (sgd 0.05, lars 1, adagrad 0.01, others 0.001)."),
+    numbers("opt-betas", "B,B", \.betas, "The betas of adam, adamw and lamb (0.9,0.999)."),
+    number("opt-eps", "F", \.epsilon, positive, "What an optimiser adds to its divisor (PyTorch's)."),
     number("momentum", "F", \.momentum, 0...1, "The momentum of sgd, rmsprop and lars (0.9)."),
     flag("nesterov", \.isNesterov, "Let sgd look ahead."),
     number("weight-decay", "F", \.weightDecay, 0...1e6, "The decay of weights (1e-4; adamw and lamb 0.01)."),
@@ -141,7 +143,10 @@ extension TrainingField {
     number("warmup-epochs", "F", \.warmupEpochs, 0...1e6, "Epochs in which the learning rate rises (0)."),
     number("min-lr", "F", \.minimumLearningRate, 0...1e6, "Where the learning rate ends (0)."),
     integer(
-      "decay-epochs", "N", \.stepEpochs, 1...1_000_000, "Epochs between steps, patience of plateau (30)."),
+      "decay-epochs", "N", \.stepEpochs, 1...1_000_000,
+      "Epochs between steps, of the first fall of cosine-restarts, patience of plateau (30)."),
+    integer(
+      "cycle-mult", "N", \.cycleFactor, 1...1000, "How much longer each fall of cosine-restarts is (1)."),
     TrainingField(
       name: "milestones", value: "N,…", summary: "Epochs at which multistep falls.",
       kind: .integers(1...1_000_000), read: { .array($0.milestones.map(JSONValue.integer)) },
@@ -154,6 +159,9 @@ extension TrainingField {
       "grad-accum-steps", "N", \.accumulation, 1...1_000_000, "Batches whose gradients make one step (1)."),
     flag("model-ema", \.keepsAverage, "Keep, validate and save a moving average of the weights."),
     number("model-ema-decay", "F", \.averageDecay, 0...1, "What the average keeps at each step (0.999)."),
+    texts(
+      "recompute", "MODULE,…", \.recompute,
+      "Modules whose values are computed again to save memory: layer*, features."),
     choice(
       "amp", "NAME", \.precision, "What convolutions multiply in training: float32 or bfloat16 (float32)."),
   ]

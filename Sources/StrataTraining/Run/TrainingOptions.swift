@@ -49,6 +49,10 @@ public struct TrainingOptions: Sendable, Hashable {
   /// The highest learning rate; where nothing is said, 0.05 for SGD, 1 for LARS, 0.01 for Adagrad, 0.001 for the
   /// others.
   public var learningRate: Double?
+  /// The shares that Adam, AdamW and LAMB keep of their running means; PyTorch's where nothing is said.
+  public var betas: [Double] = []
+  /// What all optimisers but SGD add to a divisor; PyTorch's where nothing is said.
+  public var epsilon: Double?
   /// The momentum of SGD, RMSprop and LARS.
   public var momentum = 0.9
   /// Whether SGD looks ahead.
@@ -61,14 +65,16 @@ public struct TrainingOptions: Sendable, Hashable {
   public var schedule = ScheduleName.cosine
   /// Epochs in which the learning rate rises linearly.
   public var warmupEpochs = 0.0
-  /// Where the learning rate ends (cosine) and what it never falls below (plateau).
+  /// Where the learning rate ends (cosines) and what it never falls below (plateau).
   public var minimumLearningRate = 0.0
-  /// Epochs between steps of the learning rate.
+  /// Epochs between steps of the learning rate, or of its first fall where it restarts.
   public var stepEpochs = 30
   /// Epochs at which the learning rate falls (multistep).
   public var milestones: [Int] = []
   /// What the learning rate is multiplied with at a step.
   public var gamma = 0.1
+  /// How much longer each fall is than the last where the learning rate restarts.
+  public var cycleFactor = 1
   /// Label smoothing.
   public var smoothing = 0.0
   /// The largest norm or value of gradients.
@@ -83,6 +89,8 @@ public struct TrainingOptions: Sendable, Hashable {
   public var averageDecay = 0.999
   /// Whether batch norm sees the batches of all processes.
   public var synchronisesNorms = false
+  /// Modules whose values are computed again on the way back instead of kept, by patterns.
+  public var recompute: [String] = []
   /// Mixed precision: in what convolutions multiply in steps of training. Validation is in float32.
   public var precision: Precision = .float32
 
@@ -152,6 +160,12 @@ extension TrainingOptions {
       schedule != .plateau && schedule != .step && schedule != .multistep && schedule != .exponential
         || gamma < 1, "--decay-rate lies below 1, got \(gamma)")
     try require(
+      betas.isEmpty
+        || [.adam, .adamw, .lamb].contains(optimizer) && betas.count == 2
+          && betas.allSatisfy { (0..<1).contains($0) },
+      "--opt-betas takes two numbers from 0 to below 1 and goes with adam, adamw or lamb")
+    try require(epsilon == nil || optimizer != .sgd, "--opt-eps is not for sgd, which divides by nothing")
+    try require(
       minimumLearningRate <= highestRate,
       "--min-lr \(minimumLearningRate) lies above the learning rate \(highestRate)")
     try require(unfreezeAt == nil || !freeze.isEmpty, "--unfreeze-at needs --freeze: nothing is frozen")
@@ -211,7 +225,9 @@ public enum OptimizerName: String, Sendable, Hashable, CaseIterable {
 
 /// How the learning rate changes.
 public enum ScheduleName: String, Sendable, Hashable, CaseIterable {
-  case constant, step, multistep, exponential, cosine, onecycle, plateau
+  case constant, step, multistep, exponential, cosine
+  case cosineRestarts = "cosine-restarts"
+  case onecycle, plateau
 }
 
 /// How gradients are clipped.

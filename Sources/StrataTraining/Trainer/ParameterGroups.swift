@@ -67,18 +67,56 @@ struct ParameterGroups {
 
   private static func make(_ groups: [Optimizer.Group], _ options: TrainingOptions) -> Optimizer {
     let (lr, decay, momentum) = (options.highestRate, options.decay, options.momentum)
+    let betas =
+      options.betas.count == 2
+      ? Optimizer.Betas(options.betas[0], options.betas[1]) : Optimizer.Betas(0.9, 0.999)
+    let eps = options.epsilon ?? options.optimizer.epsilon
     switch options.optimizer {
     case .sgd:
       return SGD(
         groups: groups, lr: lr, momentum: momentum, weightDecay: decay, nesterov: options.isNesterov)
-    case .adam: return Adam(groups: groups, lr: lr, weightDecay: decay)
-    case .adamw: return AdamW(groups: groups, lr: lr, weightDecay: decay)
-    case .rmsprop: return RMSprop(groups: groups, lr: lr, weightDecay: decay, momentum: momentum)
-    case .adagrad: return Adagrad(groups: groups, lr: lr, weightDecay: decay)
+    case .adam: return Adam(groups: groups, lr: lr, betas: betas, eps: eps, weightDecay: decay)
+    case .adamw: return AdamW(groups: groups, lr: lr, betas: betas, eps: eps, weightDecay: decay)
+    case .rmsprop:
+      return RMSprop(groups: groups, lr: lr, eps: eps, weightDecay: decay, momentum: momentum)
+    case .adagrad: return Adagrad(groups: groups, lr: lr, weightDecay: decay, eps: eps)
     case .lars:
       return LARS(
-        groups: groups, lr: lr, momentum: momentum, weightDecay: decay, nesterov: options.isNesterov)
-    case .lamb: return LAMB(groups: groups, lr: lr, weightDecay: decay)
+        groups: groups, lr: lr, momentum: momentum, weightDecay: decay, nesterov: options.isNesterov, eps: eps
+      )
+    case .lamb: return LAMB(groups: groups, lr: lr, betas: betas, eps: eps, weightDecay: decay)
+    }
+  }
+
+  /// Lets the outermost modules that patterns mean compute their values again on the way back.
+  static func recompute(_ patterns: [String], in model: Module) throws(StrataError) {
+    let modules = model.namedModules.filter { !$0.name.isEmpty }
+    var chosen: [String] = []
+    for pattern in patterns {
+      let found = modules.filter { $0.name.matches(pattern: pattern) }
+      guard !found.isEmpty else {
+        throw StrataError(
+          .argument,
+          "no module of \(model.typeName) fits `\(pattern)`"
+            + suggestion(for: pattern, among: modules.map(\.name)))
+      }
+      chosen += found.map(\.name)
+    }
+    for (name, module) in modules where chosen.contains(name) {
+      // A part that computes again by itself would keep what its whole is to forget.
+      let isInner = chosen.contains { name.hasPrefix($0 + ".") }
+      if !isInner { module.recomputesActivations = true }
+    }
+  }
+}
+
+extension OptimizerName {
+  /// What PyTorch, and timm for LARS and LAMB, add to the divisor.
+  fileprivate var epsilon: Double {
+    switch self {
+    case .sgd, .adam, .adamw, .rmsprop, .lars: 1e-8
+    case .adagrad: 1e-10
+    case .lamb: 1e-6
     }
   }
 }

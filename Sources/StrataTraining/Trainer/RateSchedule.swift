@@ -35,6 +35,9 @@ struct RateSchedule {
     case .exponential:
       course = ExponentialLR(optimizer, gamma: pow(options.gamma, 1 / Double(stepsPerEpoch)))
     case .cosine: course = CosineAnnealingLR(optimizer, tMax: max(1, total - warmup), etaMin: lowest)
+    case .cosineRestarts:
+      course = CosineAnnealingWarmRestarts(
+        optimizer, t0: options.stepEpochs * stepsPerEpoch, tMult: options.cycleFactor, etaMin: lowest)
     case .onecycle:
       let moves = options.momentum > 0 && options.optimizer == .sgd
       course = OneCycleLR(

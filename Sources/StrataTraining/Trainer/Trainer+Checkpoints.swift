@@ -85,20 +85,23 @@ extension Trainer {
 
   private func checkOptions(_ saved: JSONObject, besides others: [String]) throws(StrataError) {
     let now = options.json
+    let defaults = TrainingOptions().json
     for (name, value) in now where !(Trainer.changeable + others).contains(name) {
+      // A run that began before there was such an option had its default.
+      let old = saved[name] ?? defaults[name] ?? .null
       // Seeds of the last bit of 64 and numbers written whole compare by value.
-      guard let old = saved[name], old == value || old.number != nil && old.number == value.number else {
-        let old = saved[name]?.description ?? "nothing"
+      guard old == value || old.number != nil && old.number == value.number else {
         throw StrataError(
-          .argument, "the run began with \(name) \(old), and cannot go on with \(value.description)")
+          .argument, "the run began with \(name) \(old), and cannot go on with \(value)")
       }
     }
   }
 
-  /// Why a loss is not a number: goes back to the last checkpoint, comes again to the step and looks at every layer.
-  func explanation(of loss: Double) throws -> StrataError {
-    let (failed, failedEpoch) = (step, epoch + 1)
-    var message = "epoch \(failedEpoch), step \(failed + 1): the loss is \(loss)"
+  /// Why numbers became infinite or NaN: goes back to the last checkpoint, comes again to where it happened and looks
+  /// at every layer.
+  func explanation(of trouble: String) -> StrataError {
+    let failed = step
+    var message = "epoch \(epoch + 1), \(trouble)"
     guard group.count == 1 else {
       return StrataError(.argument, message + ": one process alone would find the cause")
     }
@@ -112,19 +115,33 @@ extension Trainer {
       .argument, message + ". A lower learning rate, --warmup-epochs or --clip-grad may help")
   }
 
+  /// A loss may stay finite for a while after weights no longer are, where layers turn NaN into 0: each step's weights
+  /// are looked at, and the first step that spoilt them is made once more with an eye on each layer.
   private func searchCause(upTo failed: Int) throws -> String? {
-    defer { pass.options.detectsAnomalies = false }
-    while step <= failed {
+    while step < failed {
       beginTraining(epoch: epoch)
-      // The step before may have spoilt weights with a gradient that is not finite and a loss that is.
-      pass.options.detectsAnomalies = step >= failed - 1
-      do {
-        guard try repeatStep() else { return nil }
-      } catch let error as StrataError where pass.options.detectsAnomalies {
-        return error.message.replacing("; no parameter was changed", with: "")
-      }
+      let before = try checkpoint()
+      guard try repeatStep() else { return nil }
+      guard let name = model.firstNonFinite else { continue }
+      let spoilt = step
+      try resume(before)
+      return try anomaly().map { "in step \(spoilt) \($0)" }
+        ?? "step \(spoilt) made `\(name)` infinite or NaN out of finite gradients"
     }
-    return nil
+    return try anomaly()
+  }
+
+  /// The first layer whose value or gradient is not finite in the next step, if there is one.
+  private func anomaly() throws -> String? {
+    beginTraining(epoch: epoch)
+    pass.options.detectsAnomalies = true
+    defer { pass.options.detectsAnomalies = false }
+    do {
+      _ = try repeatStep()
+      return nil
+    } catch let error as StrataError {
+      return error.message.replacing("; no parameter was changed", with: "")
+    }
   }
 }
 

@@ -20,11 +20,17 @@ extension Trainer {
     defer { model.eval() }
     try group.share(model)
     // A folder that cannot be written to must be noticed before an epoch is computed.
-    if step == 0 && history.isEmpty { try keepCheckpoint() }
+    if step == 0 && history.isEmpty {
+      if let name = model.firstNonFinite {
+        throw StrataError(.argument, "`\(name)` of the network to begin with is not finite")
+      }
+      try keepCheckpoint()
+    }
     while epoch < options.epochs, !hasLostPatience {
       let current = epoch
       beginTraining(epoch: current)
       guard try trainEpoch(shouldStop, report, &logs) else {
+        try requireFiniteWeights()
         try keepCheckpoint()
         report(.note("interrupted after step \(step) in epoch \(current + 1); a checkpoint was kept"))
         return Result(history: history, bestEpoch: bestEpoch, isInterrupted: true, metrics: nil)
@@ -66,6 +72,7 @@ extension Trainer {
       }
       if let every = options.checkpointSteps, step % every == 0 {
         sums.seconds = secondsBefore + watch.seconds
+        try requireFiniteWeights()
         try keepCheckpoint()
       }
     }
@@ -74,6 +81,7 @@ extension Trainer {
 
   /// The batches of a step; nil at the end of the epoch, after which the loader stands at its end still.
   private func nextBatches() throws -> [Batch]? {
+    let start = loader.state
     var batches: [Batch] = []
     while batches.count < options.accumulation, loader.state.position < loader.epochCount {
       do throws(StrataError) {
@@ -81,11 +89,17 @@ extension Trainer {
         batches.append(batch)
       } catch {
         // What was learnt so far is not lost: the checkpoint is of the last whole step.
-        if batches.isEmpty { try? keepCheckpoint() }
-        throw StrataError(error.kind, "epoch \(epoch + 1), after step \(step): \(error.message)")
+        try? loader.restore(start)
+        try? keepCheckpoint()
+        throw failure(error)
       }
     }
     return batches.isEmpty ? nil : batches
+  }
+
+  /// An error with the place of the run at which it came.
+  private func failure(_ error: StrataError) -> StrataError {
+    StrataError(error.kind, "epoch \(epoch + 1), after step \(step): \(error.message)")
   }
 
   /// Makes the next step again, after the run went back; false at the end of an epoch.
@@ -132,7 +146,7 @@ extension Trainer {
       parts = try group.sum(parts + [wish ? 1 : 0], label: "losses of step \(step + 1)")
     }
     let loss = parts[0] / max(parts[2], 1)
-    guard loss.isFinite else { throw try explanation(of: loss) }
+    guard loss.isFinite else { throw explanation(of: "step \(step + 1): the loss is \(loss)") }
     step += 1
     schedule.step()
     sums.loss += parts[0]
@@ -146,11 +160,17 @@ extension Trainer {
     _ epoch: Int, _ report: (TrainingEvent) -> Void, _ logs: inout RunLogs
   ) throws -> ClassificationMetrics {
     let watch = Stopwatch()
+    try requireFiniteWeights()
     try group.check(model)
     try group.shareBuffers(of: model)
     let totals = [sums.loss, sums.correct, sums.count]
     let rate = optimizer.groups.map(\.lr).max() ?? 0
-    let metrics = try validated()
+    let metrics: ClassificationMetrics
+    do { metrics = try validated() } catch let error as StrataError {
+      // Going on from here begins with the validation.
+      try? keepCheckpoint()
+      throw failure(error)
+    }
     let trainingSeconds = sums.seconds
     let record = EpochRecord(
       epoch: epoch + 1, step: step, learningRate: rate, trainingLoss: totals[0] / max(totals[2], 1),
@@ -172,6 +192,12 @@ extension Trainer {
     try keepCheckpoint()
     report(.epoch(record, isBest: isBest))
     return metrics
+  }
+
+  /// Stops a run whose weights have become infinite or NaN before they replace good ones on the disk.
+  private func requireFiniteWeights() throws {
+    guard let name = model.firstNonFinite else { return }
+    throw explanation(of: "after step \(step): `\(name)` is not finite")
   }
 
   private func isBetter(_ record: EpochRecord) -> Bool {
@@ -211,6 +237,13 @@ extension HostTensor {
         score < own || score == own && other >= label
       }
     }
+  }
+}
+
+extension Module {
+  /// The first parameter or buffer with a number that is infinite or NaN.
+  var firstNonFinite: String? {
+    stateDict().first { !$0.value.isFinite }?.name
   }
 }
 

@@ -104,6 +104,7 @@ public final class Trainer {
       model, optimizer: optimizer, options: passOptions,
       loss: CrossEntropyLoss(labelSmoothing: options.smoothing))
     pass.average = average
+    try ParameterGroups.recompute(options.recompute, in: model)
     if options.synchronisesNorms { model.synchroniseBatchNorms() }
     try checkShapes()
   }
