@@ -22,6 +22,30 @@ extension OneDNNBackend {
         forecast.scratchByteCounts[index] = job.scratchByteCount
       }
     }
+    foretellElementwise(plan, in: &forecast)
     return forecast
+  }
+
+  /// Operations on single elements that are one step, and write over what they read last.
+  private func foretellElementwise(_ plan: Plan, in forecast: inout WorkspaceForecast) {
+    let graph = plan.graph
+    let all = ElementwiseGroups(
+      plan, except: [], isOn: options.kernels.contains(.elementwise),
+      takesImages: options.precision == .float32)
+    for group in all.groups {
+      let members = Set(group.members)
+      let end = all.moment(of: group.members[0])
+      var free = Set(group.members.flatMap { graph.nodes[$0].operands.map(\.index) }).filter {
+        !members.contains($0) && graph.nodes[$0].type == graph.nodes[group.members[0]].type
+          && all.lastReads[$0] <= end
+      }.sorted()
+      for member in group.members {
+        forecast.turns[member] = group.position
+        guard all.isRead(member, outside: members), all.lastReads[member] != ElementwiseGroups.never,
+          !free.isEmpty
+        else { continue }
+        forecast.overwritten[member] = free.removeFirst()
+      }
+    }
   }
 }

@@ -9,6 +9,9 @@ public struct WorkspaceForecast: Sendable {
   /// Bytes that are needed besides at each node's turn.
   public var scratchByteCounts: [Int]
 
+  /// The value over which a node's result is written, for nodes that do so: one that is not read afterwards.
+  public var overwritten: [Int: Int] = [:]
+
   /// Begins with every node as a step of its own that needs nothing besides.
   public init(_ plan: Plan) {
     self.plan = plan
@@ -33,6 +36,8 @@ public struct WorkspaceForecast: Sendable {
         let home = homes[residual.index]
       {
         // The sum is written over the residual, which nobody reads any more.
+        homes[index] = home
+      } else if let value = overwritten[index], let home = homes[value] {
         homes[index] = home
       } else if !results.contains(NodeID(index)), !staysInStep(index) {
         homes[index] = index

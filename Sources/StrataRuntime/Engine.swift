@@ -43,9 +43,12 @@ public enum Engine {
 
   /// Threads that an operation may use; at first the cores that the process may run on.
   public static var threadCount: Int {
-    get { threads.withLock { $0 } ?? availableCores }
+    get { threadOverride ?? threads.withLock { $0 } ?? availableCores }
     set { threads.withLock { $0 = max(1, newValue) } }
   }
+
+  /// Threads for this task alone, for tests.
+  @TaskLocal package static var threadOverride: Int?
 
   /// The cores that the process may run on.
   public static var availableCores: Int { Int(strata_available_cores()) }

@@ -121,19 +121,11 @@ extension EngineSuite {
     }
 
     @Test("plans anew for another number of threads") func threads() throws {
-      let threads = Engine.threadCount
-      defer { Engine.threadCount = threads }
       let model = Networks.residual()
-      for count in [1, 2, 3] {
-        Engine.threadCount = count
-        try expectScores(model)
+      for count in [1, 2, 3, 1] {
+        try Engine.$threadOverride.withValue(count) { try expectScores(model) }
       }
       #expect(backend.count == 3)
-      Engine.threadCount = 1
-      try expectScores(model)
-      #expect(backend.count == 3)
-      Engine.threadCount = 0
-      #expect(Engine.threadCount == 1)
     }
 
     @Test("tells pipelines and backends apart") func configurations() throws {

@@ -20,10 +20,7 @@ extension EngineSuite {
     }
 
     private func withThreads<Result>(_ count: Int, _ body: () throws -> Result) rethrows -> Result {
-      let threads = Engine.threadCount
-      defer { Engine.threadCount = threads }
-      Engine.threadCount = count
-      return try body()
+      try Engine.$threadOverride.withValue(count, operation: body)
     }
 
     @Test("gives the same network and scores with one thread and with two") func network() throws {
