@@ -86,7 +86,7 @@ package final class BlockPool: Sendable {
     }
   }
 
-  /// Moves all slabs to huge pages, for a program that goes on using its memory.
+  /// Moves what is in use to huge pages, for a program that goes on using its memory.
   package func settle() {
     #if os(Linux)
       // `MADV_COLLAPSE`, which Linux has since 6.1; older ones refuse it.
@@ -96,7 +96,9 @@ package final class BlockPool: Sendable {
           let slab = state.slabs[index]
           guard let start = UnsafeMutableRawPointer(bitPattern: slab.base) else { continue }
           madvise(start, slab.size, CInt(MADV_HUGEPAGE))
-          madvise(start, slab.size, collapse)
+          for range in slab.hugePagesInUse(of: Self.hugePage) {
+            madvise(start + range.lowerBound, range.count, collapse)
+          }
           state.slabs[index].isSettled = true
         }
       }
@@ -160,6 +162,20 @@ extension BlockPool.State {
 }
 
 extension BlockPool.Slab {
+  /// The slab without the whole pages of such a size that are free.
+  fileprivate func hugePagesInUse(of page: Int) -> [Range<Int>] {
+    var ranges: [Range<Int>] = []
+    var end = 0
+    for range in free {
+      let begin = (range.lowerBound + page - 1) / page * page
+      guard begin <= range.upperBound / page * page else { continue }
+      if begin > end { ranges.append(end..<begin) }
+      end = range.upperBound / page * page
+    }
+    if end < size { ranges.append(end..<size) }
+    return ranges
+  }
+
   /// Makes a range free, one with the free neighbours that it touches.
   fileprivate mutating func insert(_ range: Range<Int>) {
     var place = free.firstIndex { $0.lowerBound > range.lowerBound } ?? free.count

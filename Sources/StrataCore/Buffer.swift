@@ -48,6 +48,22 @@ public final class Buffer: @unchecked Sendable {
   /// Whether the memory is the buffer's own; a mapped file's may be read only.
   package var isWritable: Bool { if case .owner = origin { false } else { true } }
 
+  /// Lets the process's own hold on a part go where it can be had again, from a file: for weights that have been
+  /// read for the time being.
+  package func dropPages(from byteOffset: Int, _ byteCount: Int) {
+    guard case .owner(let owner) = origin else { return }
+    let start = pointer + byteOffset
+    if let buffer = owner as? Buffer {
+      buffer.dropPages(from: start - buffer.pointer, byteCount)
+    } else if let memory = owner as? any RefetchableMemory {
+      // Pages at the ends may hold a neighbour's values too.
+      let page = Int(sysconf(CInt(_SC_PAGESIZE)))
+      let first = UnsafeMutableRawPointer(bitPattern: (UInt(bitPattern: start) + UInt(page) - 1) & ~UInt(page - 1))
+      guard let first, case let rest = start + byteCount - first, rest >= page else { return }
+      memory.dropPages(first, rest & ~(page - 1))
+    }
+  }
+
   deinit {
     switch origin {
     case .library: free(pointer)
@@ -55,4 +71,10 @@ public final class Buffer: @unchecked Sendable {
     case .owner: break
     }
   }
+}
+
+/// Memory whose pages can be given up and come again when they are touched.
+package protocol RefetchableMemory: AnyObject {
+  /// Gives up whole pages.
+  func dropPages(_ start: UnsafeMutableRawPointer, _ byteCount: Int)
 }

@@ -62,6 +62,9 @@ public struct HostTensor: Sendable {
     buffer.isWritable && isKnownUniquelyReferenced(&buffer)
   }
 
+  /// Gives up the pages of a file that hold the elements; they come again when they are touched.
+  package func dropPages() { buffer.dropPages(from: byteOffset, byteCount) }
+
   /// The same elements under another shape of the same count.
   public func reshaped(_ shape: Shape) -> HostTensor {
     precondition(shape.elementCount == elementCount, "\(self.shape) cannot be read as \(shape)")

@@ -10,7 +10,7 @@ import StrataCore
 
 /// Files as wholes: mapped, read, and written so that a reader never sees half of one.
 public enum FileSystem {
-  /// Maps a file into memory; pages are read when they are touched, and writing to them does not change the file.
+  /// Maps a file into memory, to be read only; pages are fetched when they are touched.
   ///
   /// The file must not be shortened while the buffer lives; replacing it, as `write` does, is harmless.
   public static func map(_ path: String) throws(StrataError) -> Buffer {
@@ -22,7 +22,7 @@ public enum FileSystem {
     #else
       let flags = MAP_PRIVATE
     #endif
-    let address = mmap(nil, size, PROT_READ | PROT_WRITE, flags, descriptor, 0)
+    let address = mmap(nil, size, PROT_READ, flags, descriptor, 0)
     guard let address, address != MAP_FAILED else { throw failure(path, "cannot be mapped") }
     return Buffer(pointer: address, byteCount: size, owner: Mapping(address: address, byteCount: size))
   }
@@ -133,13 +133,18 @@ public enum FileSystem {
 private func systemOpen(_ path: String, _ flags: CInt, _ mode: mode_t) -> CInt { open(path, flags, mode) }
 
 /// Ends a mapping when the last buffer that uses it goes.
-private final class Mapping {
+private final class Mapping: RefetchableMemory {
   let address: UInt
   let byteCount: Int
 
   init(address: UnsafeMutableRawPointer, byteCount: Int) {
     self.address = UInt(bitPattern: address)
     self.byteCount = byteCount
+  }
+
+  func dropPages(_ start: UnsafeMutableRawPointer, _ byteCount: Int) {
+    // Nobody can have written to them, so that nothing is lost.
+    madvise(start, byteCount, MADV_DONTNEED)
   }
 
   deinit { munmap(UnsafeMutableRawPointer(bitPattern: address), byteCount) }

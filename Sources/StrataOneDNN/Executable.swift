@@ -128,6 +128,7 @@ final class OneDNNExecutable: Executable {
       }
       try workspace.perform(step, main: nil)
       for slot in preparation.ends[index] { buffers[slot] = nil }
+      for leaf in preparation.readLeaves[index] { leaves[leaf].value.dropPages() }
     }
     let made = Prepared(identities: identities, buffers: buffers)
     prepared.withLock { entries in
@@ -148,12 +149,26 @@ private struct PreparationPlan {
   private(set) var begins: [[SlotID]]
   /// The values that a step is the last to touch and no main step reads.
   private(set) var ends: [[SlotID]]
+  /// The leaves that a step is the last to read.
+  private(set) var readLeaves: [[Int]]
   /// All slots that look at a value's memory.
   private(set) var views: [SlotID: [SlotID]] = [:]
 
   init(_ program: Program) {
     begins = Array(repeating: [], count: program.preparation.count)
     ends = begins
+    readLeaves = begins
+    func leaves(_ step: Step) -> [Int] {
+      step.action.slots.compactMap { slot in
+        if case .leaf(let leaf) = program.slots[slot].home { leaf } else { nil }
+      }
+    }
+    let stillRead = Set(program.steps.flatMap(leaves))
+    var lastReads: [Int: Int] = [:]
+    for (index, step) in program.preparation.enumerated() {
+      for leaf in leaves(step) where !stillRead.contains(leaf) { lastReads[leaf] = index }
+    }
+    for (leaf, index) in lastReads { readLeaves[index].append(leaf) }
     func owners(_ step: Step) -> [SlotID] {
       step.action.slots.compactMap { slot in
         if case .prepared = program.slots[slot].home { program.owners[slot] ?? slot } else { nil }

@@ -79,16 +79,29 @@ import Testing
     #expect(folder.names == ["a", "link"])
   }
 
-  @Test("a mapping outlives the file's replacement, and writing to it changes no file") func mapping() throws
-  {
+  @Test("a mapping outlives the file's replacement") func mapping() throws {
     let folder = try TemporaryFolder()
     let path = folder.path("a")
     try FileSystem.write([1, 2, 3], to: path)
     let mapped = try FileSystem.map(path)
-    mapped.pointer.storeBytes(of: 9, as: UInt8.self)
-    #expect(try FileSystem.read(path) == [1, 2, 3])
     try FileSystem.write([4, 5, 6, 7], to: path)
     #expect(mapped.byteCount == 3)
     #expect(mapped.pointer.load(fromByteOffset: 1, as: UInt8.self) == 2)
+  }
+
+  @Test("pages of a mapping that are given up come again, and its neighbours' stay") func givingUp() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path("a")
+    let bytes = (0..<100_000).map { UInt8(truncatingIfNeeded: $0 * 7) }
+    try FileSystem.write(bytes, to: path)
+    let mapped = try FileSystem.map(path)
+    let part = Buffer(pointer: mapped.pointer + 5000, byteCount: 80_000, owner: mapped)
+    try FileSystem.write([4, 5, 6, 7], to: path)
+    for buffer in [mapped, part] { buffer.dropPages(from: 10, buffer.byteCount - 20) }
+    #expect(Array(UnsafeRawBufferPointer(start: mapped.pointer, count: mapped.byteCount)) == bytes)
+    let own = Buffer(byteCount: 100_000)
+    own.pointer.copyMemory(from: mapped.pointer, byteCount: 100_000)
+    own.dropPages(from: 0, 100_000)
+    #expect(Array(UnsafeRawBufferPointer(start: own.pointer, count: own.byteCount)) == bytes)
   }
 }

@@ -1,5 +1,12 @@
-import Foundation
 import StrataCore
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
 
 /// Lets the rates fall to `etaMin` along half a cosine of `tMax` epochs
 /// (`torch.optim.lr_scheduler.CosineAnnealingLR`; Loshchilov and Hutter 2016, https://arxiv.org/abs/1608.03983).
