@@ -84,12 +84,12 @@ final class OneDNNExecutable: Executable {
   ) throws(StrataError) -> [HostTensor] {
     strata_set_threads(Int32(threads))
     if runs.add(1, ordering: .relaxed).newValue == OneDNNExecutable.settlingRun { BlockPool.shared.settle() }
-    let prepared = try preparedValues(leaves)
     let workspace = try idleWorkspace()
     defer {
       workspace.release()
       pool.withLock { $0.append(workspace) }
     }
+    let prepared = try preparedValues(leaves, workspace)
     var results: [HostTensor] = []
     for (index, type) in program.results.enumerated() {
       if let leaf = program.passedThrough[index] {
@@ -112,22 +112,28 @@ final class OneDNNExecutable: Executable {
   }
 
   /// Values that depend on variables alone: those made before where no variable has changed since.
-  private func preparedValues(_ leaves: [LeafValue]) throws(StrataError) -> Prepared {
+  private func preparedValues(
+    _ leaves: [LeafValue], _ workspace: Workspace
+  ) throws(StrataError) -> Prepared {
     let identities = preparedLeaves.map { leaves[$0].identity }
     if program.preparation.isEmpty { return Prepared(identities: identities, buffers: [:]) }
     let known = prepared.withLock { entries in entries.first { $0.identities == identities } }
     if let known { return known }
-    let workspace = try Workspace(program, MemoryPlan([]))
     try workspace.bind(leaves: leaves, prepared: Prepared(identities: identities, buffers: [:]), results: [])
+    let passing = workspace.block(of: preparation.passing.byteCount)
     var buffers: [SlotID: Buffer] = [:]
     for (index, step) in program.preparation.enumerated() {
-      for slot in preparation.begins[index] {
-        let buffer = Buffer(byteCount: program.slots[slot].byteCount)
-        buffers[slot] = buffer
-        for view in preparation.views[slot] ?? [] { workspace.bind(view, to: buffer) }
+      for value in preparation.begins[index] {
+        let buffer: Buffer
+        if let offset = value.offset {
+          buffer = Buffer(pointer: passing.pointer + offset, byteCount: value.byteCount, owner: passing)
+        } else {
+          buffer = Buffer(byteCount: value.byteCount)
+          buffers[value.slot] = buffer
+        }
+        for view in value.views { workspace.bind(view, to: buffer) }
       }
       try workspace.perform(step, main: nil)
-      for slot in preparation.ends[index] { buffers[slot] = nil }
       for leaf in preparation.readLeaves[index] { leaves[leaf].value.dropPages() }
     }
     let made = Prepared(identities: identities, buffers: buffers)
@@ -142,49 +148,61 @@ final class OneDNNExecutable: Executable {
   }
 }
 
-/// When the memory of each prepared value is needed: what lies between variables and what main steps read is given
-/// back at once, so that the next value finds it in the processor's cache.
+/// Where prepared values lie. What lies between variables and what main steps read passes: it shares one block, so that
+/// the next value finds it in the processor's cache.
 private struct PreparationPlan {
+  /// A value and all slots that look at it; its place in the block if it passes.
+  struct Value {
+    let slot: SlotID
+    let byteCount: Int
+    let views: [SlotID]
+    var offset: Int?
+  }
+
   /// The values that a step is the first to touch.
-  private(set) var begins: [[SlotID]]
-  /// The values that a step is the last to touch and no main step reads.
-  private(set) var ends: [[SlotID]]
+  private(set) var begins: [[Value]]
   /// The leaves that a step is the last to read.
   private(set) var readLeaves: [[Int]]
-  /// All slots that look at a value's memory.
-  private(set) var views: [SlotID: [SlotID]] = [:]
+  /// The block of the values that pass.
+  let passing: MemoryPlan
 
   init(_ program: Program) {
     begins = Array(repeating: [], count: program.preparation.count)
-    ends = begins
-    readLeaves = begins
+    readLeaves = Array(repeating: [], count: program.preparation.count)
     func leaves(_ step: Step) -> [Int] {
       step.action.slots.compactMap { slot in
         if case .leaf(let leaf) = program.slots[slot].home { leaf } else { nil }
       }
     }
-    let stillRead = Set(program.steps.flatMap(leaves))
-    var lastReads: [Int: Int] = [:]
-    for (index, step) in program.preparation.enumerated() {
-      for leaf in leaves(step) where !stillRead.contains(leaf) { lastReads[leaf] = index }
-    }
-    for (leaf, index) in lastReads { readLeaves[index].append(leaf) }
     func owners(_ step: Step) -> [SlotID] {
       step.action.slots.compactMap { slot in
         if case .prepared = program.slots[slot].home { program.owners[slot] ?? slot } else { nil }
       }
     }
+    let keptLeaves = Set(program.steps.flatMap(leaves))
     let kept = Set(program.steps.flatMap(owners))
+    var lastReads: [Int: Int] = [:]
     var lives: [SlotID: (first: Int, last: Int)] = [:]
     for (index, step) in program.preparation.enumerated() {
+      for leaf in leaves(step) where !keptLeaves.contains(leaf) { lastReads[leaf] = index }
       for slot in owners(step) { lives[slot] = (lives[slot]?.first ?? index, index) }
     }
-    for (slot, life) in lives {
-      begins[life.first].append(slot)
-      if !kept.contains(slot) { ends[life.last].append(slot) }
-    }
+    for (leaf, index) in lastReads { readLeaves[index].append(leaf) }
+    var views: [SlotID: [SlotID]] = [:]
     for (slot, value) in program.slots.enumerated() {
       if case .prepared = value.home { views[program.owners[slot] ?? slot, default: []].append(slot) }
+    }
+    let ending = lives.keys.filter { !kept.contains($0) }.sorted()
+    passing = MemoryPlan(
+      ending.map { slot in
+        let life = lives[slot] ?? (0, 0)
+        return MemoryPlan.Request(size: program.slots[slot].byteCount, first: life.first, last: life.last)
+      })
+    let offsets = Dictionary(uniqueKeysWithValues: zip(ending, passing.offsets))
+    for (slot, life) in lives {
+      begins[life.first].append(
+        Value(
+          slot: slot, byteCount: program.slots[slot].byteCount, views: views[slot] ?? [], offset: offsets[slot]))
     }
   }
 }

@@ -60,6 +60,11 @@ final class Workspace: @unchecked Sendable {
     }
   }
 
+  /// Memory of so many bytes that no step has use for before the main ones: the workspace's own where it is large enough.
+  func block(of byteCount: Int) -> Buffer {
+    byteCount <= block.byteCount ? block : Buffer(byteCount: byteCount)
+  }
+
   /// Points a slot at memory that the caller keeps alive until the workspace has done its last step on it.
   func bind(_ slot: SlotID, to buffer: Buffer) { setAddress(buffer.pointer, of: slot) }
 
