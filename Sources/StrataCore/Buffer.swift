@@ -58,7 +58,8 @@ public final class Buffer: @unchecked Sendable {
     } else if let memory = owner as? any RefetchableMemory {
       // Pages at the ends may hold a neighbour's values too.
       let page = Int(sysconf(CInt(_SC_PAGESIZE)))
-      let first = UnsafeMutableRawPointer(bitPattern: (UInt(bitPattern: start) + UInt(page) - 1) & ~UInt(page - 1))
+      let first = UnsafeMutableRawPointer(
+        bitPattern: (UInt(bitPattern: start) + UInt(page) - 1) & ~UInt(page - 1))
       guard let first, case let rest = start + byteCount - first, rest >= page else { return }
       memory.dropPages(first, rest & ~(page - 1))
     }

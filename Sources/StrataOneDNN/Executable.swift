@@ -202,7 +202,8 @@ private struct PreparationPlan {
     for (slot, life) in lives {
       begins[life.first].append(
         Value(
-          slot: slot, byteCount: program.slots[slot].byteCount, views: views[slot] ?? [], offset: offsets[slot]))
+          slot: slot, byteCount: program.slots[slot].byteCount, views: views[slot] ?? [],
+          offset: offsets[slot]))
     }
   }
 }

@@ -29,6 +29,20 @@ public enum OwnKernel: String, Sendable, Hashable, CaseIterable {
   case trainingLayouts
 }
 
+/// How a convolution is done by Winograd's filtering.
+public struct WinogradForm: Sendable, Hashable {
+  /// Results of a tile along each axis: 2 or 4.
+  public let tile: Int
+  /// Whether weights are transformed as they are used: transformed in advance, there are more of them to read.
+  public let isLate: Bool
+
+  /// Creates a form.
+  public init(tile: Int, isLate: Bool) {
+    self.tile = tile
+    self.isLate = isLate
+  }
+}
+
 /// Which kernels of our own are used, and for which processors they are made.
 public struct KernelOptions: Sendable, Hashable, CustomStringConvertible {
   /// The instruction sets that kernels are written for.
@@ -63,17 +77,17 @@ public struct KernelOptions: Sendable, Hashable, CustomStringConvertible {
   public var instructionSet: InstructionSet
   /// In what convolutions and linear layers multiply.
   public var precision = Precision.float32
-  /// Whether a kernel is used wherever it can be, faster or not, with tiles of this size; for tests.
-  public var forcedTile: Int?
+  /// How Winograd's filtering is done wherever it can be, faster or not; for tests.
+  public var forcedWinograd: WinogradForm?
 
   /// Creates a choice.
   public init(
     _ kernels: Set<OwnKernel> = Set(OwnKernel.allCases), instructionSet: InstructionSet = .best,
-    forcedTile: Int? = nil
+    forcedWinograd: WinogradForm? = nil
   ) {
     self.kernels = kernels
     self.instructionSet = instructionSet
-    self.forcedTile = forcedTile
+    self.forcedWinograd = forcedWinograd
   }
 
   /// All kernels with the best instructions. `STRATA_KERNELS` names those that are on instead, or `none`.
@@ -86,7 +100,7 @@ public struct KernelOptions: Sendable, Hashable, CustomStringConvertible {
   /// The kernels that are on, and their instructions.
   public var description: String {
     let names = OwnKernel.allCases.filter(kernels.contains).map(\.rawValue).joined(separator: " ")
-    let tile = forcedTile.map { ", tiles of \($0)" } ?? ""
+    let tile = forcedWinograd.map { ", tiles of \($0.tile)\($0.isLate ? ", late weights" : "")" } ?? ""
     let numbers = precision == .float32 ? "" : ", \(precision)"
     return "own kernels: \(names.isEmpty ? "none" : names), \(instructionSet)\(tile)\(numbers)"
   }

@@ -67,15 +67,15 @@ struct KernelRules {
     else { return nil }
     let work = WinogradWork(
       image: image, result: result, kernel: weights[2],
-      directSpeed: options.precision == .bfloat16 ? 2 : 1)
-    guard let tile = work.bestTile(among: options.forcedTile) else { return nil }
+      directSpeed: options.precision == .bfloat16 ? 2 : 1, preparesEachTime: isTraining)
+    guard let form = work.bestForm(forced: options.forcedWinograd) else { return nil }
     return strata_winograd(
       isa: options.instructionSet.rawValue, threads: Int32(threads), kernel: Int32(work.kernel),
-      tile: Int32(tile), batch: Int32(image[0]), channels: Int32(image[1]), height: Int32(image[2]),
+      tile: Int32(form.tile), batch: Int32(image[0]), channels: Int32(image[1]), height: Int32(image[2]),
       width: Int32(image[3]), outputs: Int32(result[1]), result_height: Int32(result[2]),
       result_width: Int32(result[3]), pad_top: Int32(padding.height), pad_left: Int32(padding.width),
       source: strata_image_layout(), result: strata_image_layout(), low: -.infinity, high: .infinity,
-      pools: 0, transposes: 0)
+      pools: 0, transposes: 0, is_late: form.isLate ? 1 : 0)
   }
 
   /// The max pooling of 2×2 windows that alone reads a convolution's result, and which is then done with it.

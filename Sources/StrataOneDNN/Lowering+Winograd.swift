@@ -96,13 +96,19 @@ struct WinogradWork {
   let kernel: Int
   /// How much faster than in 32-bit floats oneDNN's direct convolution is.
   let directSpeed: Double
+  /// Whether weights are other ones at each run.
+  let preparesEachTime: Bool
 
   /// Multiply-accumulates in the time in which a byte comes from memory.
-  private static let macsForByte = 4.5
+  private static let macsForByte = 7.0
   /// The time of products against that of oneDNN's direct convolution, for each multiply-accumulate.
   private static let slowness = 1.15
   /// Multiply-accumulates in the time in which an element of a window is transformed there or back.
   private static let macsForElement = 10.0
+  /// Multiply-accumulates in the time in which an element of weights is transformed late.
+  private static let macsForWeight = 5.0
+  /// Tiles for which transforming weights late was measured. For more of them windows and sums leave the cache.
+  private static let mostLateTiles = 128
 
   private var channelPairs: Double { Double(image[1] * result[1]) }
 
@@ -113,26 +119,35 @@ struct WinogradWork {
       / directSpeed
   }
 
-  func winograd(tile: Int) -> Double {
-    let tiles = result[0] * ((result[2] + tile - 1) / tile) * ((result[3] + tile - 1) / tile)
-    let places = Double((tile + kernel - 1) * (tile + kernel - 1))
-    let products = places * Double(tiles) * channelPairs * WinogradWork.slowness
-    let transforms = places * Double(tiles * (image[1] + result[1])) * WinogradWork.macsForElement
-    // Transformed weights are read once at least, and there are more of them than weights.
-    return max(products, places * 4 * channelPairs * WinogradWork.macsForByte) + transforms
+  private func tiles(_ form: WinogradForm) -> Int {
+    result[0] * ((result[2] + form.tile - 1) / form.tile) * ((result[3] + form.tile - 1) / form.tile)
   }
 
-  /// The size of tiles that is fastest, or nil where the direct way is. A size that is forced is taken where
-  /// there is a kernel for it.
-  func bestTile(among forced: Int?) -> Int? {
-    let sizes = kernel == 3 ? [4, 2] : [4]
-    if let forced { return sizes.contains(forced) ? forced : nil }
-    var best: (tile: Int?, cost: Double) = (nil, direct * 0.95)
-    for tile in sizes {
-      let cost = winograd(tile: tile)
-      if cost < best.cost { best = (tile, cost) }
+  func winograd(_ form: WinogradForm) -> Double {
+    let tiles = tiles(form)
+    let places = Double((form.tile + kernel - 1) * (form.tile + kernel - 1))
+    let products = places * Double(tiles) * channelPairs * WinogradWork.slowness
+    let transforms = places * Double(tiles * (image[1] + result[1])) * WinogradWork.macsForElement
+    // Prepared weights are read once at least.
+    let weights = (form.isLate ? Double(kernel * kernel) : places) * channelPairs
+    let reading = 4 * weights * WinogradWork.macsForByte
+    let late = form.isLate ? places * channelPairs * WinogradWork.macsForWeight : 0
+    return max(products + late, reading) + transforms + (preparesEachTime ? reading : 0)
+  }
+
+  /// The form that is fastest, or nil where the direct way is. One that is forced is taken where there is a kernel for it.
+  func bestForm(forced: WinogradForm?) -> WinogradForm? {
+    let tiles = kernel == 3 ? [4, 2] : [4]
+    if let forced { return tiles.contains(forced.tile) ? forced : nil }
+    var best: (form: WinogradForm?, cost: Double) = (nil, direct * 0.95)
+    for tile in tiles {
+      for form in [WinogradForm(tile: tile, isLate: false), WinogradForm(tile: tile, isLate: true)] {
+        guard !form.isLate || self.tiles(form) <= WinogradWork.mostLateTiles else { continue }
+        let cost = winograd(form)
+        if cost < best.cost { best = (form, cost) }
+      }
     }
-    return best.tile
+    return best.form
   }
 }
 
@@ -155,7 +170,7 @@ private struct WinogradKernel: Kernel {
   let hasBias: Bool
   let hasResidual: Bool
 
-  var name: String { "winograd:f\(job.tile)" }
+  var name: String { "winograd:f\(job.tile)\(job.is_late == 0 ? "" : ":late")" }
 
   func run(_ slots: [UnsafeMutableRawPointer]) {
     func floats(_ index: Int) -> UnsafeMutablePointer<Float> {

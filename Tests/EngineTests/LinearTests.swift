@@ -7,7 +7,7 @@ extension EngineSuite {
   @Suite("Linear layers of few rows", .serialized) struct LinearTests {
     /// Every instruction set that this processor has.
     static let engines: [EngineCase] = KernelOptions.InstructionSet.allCases.filter { $0 <= .best }.map {
-      WinogradTests.engine($0, tile: nil, [.linear])
+      WinogradTests.engine($0, nil, [.linear])
     }
 
     @Test(

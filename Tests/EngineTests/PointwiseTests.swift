@@ -7,7 +7,7 @@ extension EngineSuite {
   @Suite("Pointwise convolutions", .serialized) struct PointwiseTests {
     /// Every instruction set that this processor has.
     static let engines: [EngineCase] = KernelOptions.InstructionSet.allCases.filter { $0 <= .best }.map {
-      WinogradTests.engine($0, tile: nil, [.pointwise, .separable])
+      WinogradTests.engine($0, nil, [.pointwise, .separable])
     }
 
     struct Layer: Sendable, CustomStringConvertible {
@@ -75,7 +75,7 @@ extension EngineSuite {
       func steps(_ kernels: Set<OwnKernel>) throws -> [String: Int] {
         let model = try ModelRegistry.make("mobilenet_v1").eval()
         let trace = Trace(of: [model(Tensor(HostTensor.zeros([1, 3, 224, 224])))])
-        let engine = WinogradTests.engine(.best, tile: nil, kernels)
+        let engine = WinogradTests.engine(.best, nil, kernels)
         return try engine.run {
           Dictionary(try Engine.profile(trace).map { ($0.implementation, 1) }, uniquingKeysWith: +)
         }

@@ -7,7 +7,7 @@ extension EngineSuite {
   @Suite("Stem convolutions", .serialized) struct StemTests {
     /// Every instruction set that this processor has.
     static let engines: [EngineCase] = KernelOptions.InstructionSet.allCases.filter { $0 <= .best }.map {
-      WinogradTests.engine($0, tile: nil, [.stem])
+      WinogradTests.engine($0, nil, [.stem])
     }
 
     struct Layer: Sendable, CustomStringConvertible {

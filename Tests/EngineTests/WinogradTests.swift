@@ -5,16 +5,18 @@ import Testing
 extension EngineSuite {
   /// Our own convolutions, forced wherever they can be.
   @Suite("Winograd convolutions", .serialized) struct WinogradTests {
-    /// Every instruction set that this processor has, with both sizes of tiles.
+    /// Every instruction set that this processor has, with both sizes of tiles, weights transformed early and late.
     static let engines: [EngineCase] = KernelOptions.InstructionSet.allCases.filter { $0 <= .best }.flatMap {
       isa in
-      [2, 4].map { engine(isa, tile: $0) }
+      [2, 4].flatMap { tile in
+        [false, true].map { engine(isa, WinogradForm(tile: tile, isLate: $0)) }
+      }
     }
 
     static func engine(
-      _ isa: KernelOptions.InstructionSet, tile: Int?, _ kernels: Set<OwnKernel> = Set(OwnKernel.allCases)
+      _ isa: KernelOptions.InstructionSet, _ form: WinogradForm?, _ kernels: Set<OwnKernel> = Set(OwnKernel.allCases)
     ) -> EngineCase {
-      let options = KernelOptions(kernels, instructionSet: isa, forcedTile: tile)
+      let options = KernelOptions(kernels, instructionSet: isa, forcedWinograd: form)
       return EngineCase(OneDNNBackend(options), Set(Pass.allCases), "\(options)")
     }
 
@@ -135,14 +137,14 @@ extension EngineSuite {
       }
       #expect(try steps("resnet50", .optimised) == 13)
       #expect(
-        try steps("resnet50", WinogradTests.engine(.best, tile: nil, [])) == 0)
+        try steps("resnet50", WinogradTests.engine(.best, nil, [])) == 0)
       Engine.clearCache()
     }
 
     @Test("take new weights into account") func newWeights() throws {
       let weights = Variable(Formula.parameter("first", [16, 16, 3, 3]))
       let x = Tensor(Formula.input([1, 16, 8, 8])).conv2d(weights.tensor, padding: 1)
-      let engine = WinogradTests.engine(.best, tile: 4)
+      let engine = WinogradTests.engine(.best, WinogradForm(tile: 4, isLate: false))
       let trace = Trace(of: [x])
       let first = try engine.results(of: trace)[0]
       weights.store(Formula.parameter("second", [16, 16, 3, 3]))

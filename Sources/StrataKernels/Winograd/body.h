@@ -1,8 +1,9 @@
 // The kernels of Winograd convolutions, included once for each instruction set.
 //
 // A tile of `tile` × `tile` results needs a window of `size` × `size` source pixels, where size = tile + kernel - 1:
-// 4 for tiles of 2 and 6 for tiles of 4 with a 3×3 kernel, 8 for tiles of 4 with a 5×5 kernel. Windows and weights are transformed to `size` × `size` matrices, whose products, element by element and summed over
-// channels, are transformed back. The sums over channels are `size`² matrix products, and nearly all of the work.
+// 4 for tiles of 2 and 6 for tiles of 4 with a 3×3 kernel, 8 for tiles of 4 with a 5×5 kernel. Windows and weights are
+// transformed to `size` × `size` matrices, whose products, element by element and summed over channels, are
+// transformed back. The sums over channels are `size`² matrix products, and nearly all of the work.
 //
 // Layout of transformed windows: [place][group of rows][block of 16 channels][row][channel]; a row is a tile, and
 // a group has as many as the product kernel keeps sums for. Its reads have constant distances, and the transform
@@ -166,11 +167,16 @@ INLINE void transform_tile_windows(
 
 // MARK: Products
 
+/// Stores sums of products, or adds them to what is there.
 INLINE void multiply(
   const int rows, const int vectors, int64_t channels, const float *windows, const float *weights,
-  const float *ahead, int64_t lines, float *sums, int64_t distance) {
+  const float *ahead, int64_t lines, float *sums, int64_t distance, int adds) {
   floats sum[MOST_ROWS][PANEL];
   add_products(rows, vectors, channels, windows, weights, ahead, lines, sum);
+  if (adds) {
+    UNROLL for (int i = 0; i < rows; i++)
+      UNROLL for (int j = 0; j < vectors; j++) sum[i][j] += load(sums + i * distance + j * LANES);
+  }
   UNROLL for (int i = 0; i < rows; i++)
     UNROLL for (int j = 0; j < vectors; j++) store(sums + i * distance + j * LANES, sum[i][j]);
 }
@@ -180,12 +186,12 @@ INLINE void multiply(
     if (count <= MOST_ROWS)                                                                          \
       multiply(                                                                                      \
         count <= MOST_ROWS ? count : 1, vectors, channels, windows, weights, ahead, lines, sums,     \
-        distance);                                                                                   \
+        distance, adds);                                                                             \
     break;
 
 INLINE void multiply_group(
   int64_t rows, const int vectors, int64_t channels, const float *windows, const float *weights,
-  const float *ahead, int64_t lines, float *sums, int64_t distance) {
+  const float *ahead, int64_t lines, float *sums, int64_t distance, int adds) {
   switch (rows) {
     MULTIPLY(1) MULTIPLY(2) MULTIPLY(3) MULTIPLY(4) MULTIPLY(5) MULTIPLY(6) MULTIPLY(7)
     MULTIPLY(8) MULTIPLY(9) MULTIPLY(10) MULTIPLY(11) MULTIPLY(12) MULTIPLY(13) MULTIPLY(14)
@@ -210,9 +216,9 @@ static void multiply_places(
         const float *values = matrix + row * channels;
         float *target = result + row * blocks->sum_row;
         if (isWhole) {
-          multiply_group(group.rows, PANEL, channels, values, panel, ahead, lines, target, blocks->sum_row);
+          multiply_group(group.rows, PANEL, channels, values, panel, ahead, lines, target, blocks->sum_row, 0);
         } else {
-          multiply_group(group.rows, 1, channels, values, panel, ahead, lines, target, blocks->sum_row);
+          multiply_group(group.rows, 1, channels, values, panel, ahead, lines, target, blocks->sum_row, 0);
         }
         ahead += lines * channels;
         row += group.rows;
@@ -266,7 +272,20 @@ INLINE void finish_tile(
 
 // MARK: Weights
 
-/// Transforms the weights of one vector of 16 outputs.
+/// Transforms the weights of one channel and 16 outputs.
+INLINE void transform_taps(const int size, const floats *tap, float *result, int64_t place) {
+  const int kernel = size == 8 ? 5 : 3;
+  floats half[40], line[5], out[8];
+  UNROLL for (int y = 0; y < kernel; y++) transform_weights(size, tap + kernel * y, half + y * size);
+  UNROLL for (int x = 0; x < size; x++) {
+    UNROLL for (int y = 0; y < kernel; y++) line[y] = half[y * size + x];
+    transform_weights(size, line, out);
+    UNROLL for (int y = 0; y < size; y++) store(result + (y * size + x) * place, out[y]);
+  }
+}
+
+/// Prepares the weights of one vector of 16 outputs. Those that are transformed late lie as
+/// [panel of outputs][channel][tap][output].
 INLINE void prepare_outputs(
   const int size, const strata_winograd *job, int64_t output, const float *weights, float *prepared) {
   const int kernel = size == 8 ? 5 : 3;
@@ -278,16 +297,51 @@ INLINE void prepare_outputs(
   const int64_t next_output = turns ? taps : channels * taps, next_channel = turns ? outputs * taps : taps;
   const int next_tap = turns ? -1 : 1;
   for (int64_t c = 0; c < channels; c++) {
-    floats tap[25], half[40], line[5], out[8];
+    floats tap[25];
     for (int t = 0; t < taps; t++)
       for (int k = 0; k < LANES; k++) tap[t][k] = from[k * next_output + c * next_channel + t * next_tap];
-    UNROLL for (int y = 0; y < kernel; y++) transform_weights(size, tap + kernel * y, half + y * size);
-    UNROLL for (int x = 0; x < size; x++) {
-      UNROLL for (int y = 0; y < kernel; y++) line[y] = half[y * size + x];
-      transform_weights(size, line, out);
-      UNROLL for (int y = 0; y < size; y++) {
-        float *matrix = prepared + ((int64_t)(y * size + x) * outputs + panel) * channels;
-        store(matrix + c * vectors * LANES + output - panel, out[y]);
+    if (job->is_late) {
+      float *ordered = prepared + (panel * channels + c * vectors * LANES) * taps + output - panel;
+      for (int t = 0; t < taps; t++) store(ordered + t * vectors * LANES, tap[t]);
+    } else {
+      transform_taps(
+        size, tap, prepared + panel * channels + c * vectors * LANES + output - panel, outputs * channels);
+    }
+  }
+}
+
+// MARK: Weights that are transformed late
+
+/// The results of one panel of outputs. For some channels after others its weights are transformed, into the
+/// second-level cache, and multiplied at all places, while the next channels' weights are fetched ahead.
+INLINE void compute_panel(
+  const int size, const int vectors, const strata_winograd *job, const winograd_blocks *blocks,
+  const float *windows, const float *weights, float *transformed, float *sums) {
+  const int kernel = size == 8 ? 5 : 3, taps = kernel * kernel;
+  const int64_t channels = job->channels, wide = vectors * LANES;
+  // A constant, so that the places' addresses need no registers.
+  const int64_t place = LATE_DEPTH * PANEL * LANES + LANES;
+  const int64_t calls = size * size * blocks->groups;
+  const int64_t lines = (LANES * taps * vectors + calls - 1) / calls;
+  for (int64_t begin = 0; begin < channels; begin += LATE_DEPTH) {
+    const int64_t depth = channels - begin < LATE_DEPTH ? channels - begin : LATE_DEPTH;
+    const float *from = weights + begin * taps * wide, *ahead = from + depth * taps * wide;
+    for (int64_t c = 0; c < depth; c++) {
+      UNROLL for (int v = 0; v < vectors; v++) {
+        floats tap[25];
+        UNROLL for (int t = 0; t < taps; t++) tap[t] = load(from + (c * taps + t) * wide + v * LANES);
+        transform_taps(size, tap, transformed + c * wide + v * LANES, place);
+      }
+    }
+    for (int64_t p = 0; p < size * size; p++) {
+      for (int64_t row = 0; row < blocks->tiles;) {
+        const winograd_group group = winograd_group_of(blocks, row);
+        const float *values = windows + p * blocks->window_place + row * channels + begin * group.rows;
+        multiply_group(
+          group.rows, vectors, depth, values, transformed + p * place, ahead, lines,
+          sums + p * blocks->sum_place + row * wide, wide, begin > 0);
+        ahead += lines * depth;
+        row += group.rows;
       }
     }
   }
@@ -333,4 +387,38 @@ static void prepare(const strata_winograd *job, int64_t output, const float *wei
     prepare_outputs(8, job, output, weights, prepared))
 }
 
-const winograd_kernels KERNELS = {MOST_ROWS, transform_windows, multiply_places, finish, prepare};
+static void compute_panels(
+  const strata_winograd *job, const winograd_blocks *blocks, const float *windows, const float *weights,
+  int64_t first, int64_t last, const float *bias, const float *residual, float *result, float *scratch) {
+  const int taps = job->kernel * job->kernel;
+  for (int64_t panel = first * PANEL; panel < job->outputs / LANES && panel < last * PANEL;) {
+    const int vectors = job->outputs / LANES - panel >= PANEL ? PANEL : 1;
+    strata_winograd part = *job;
+    part.outputs = vectors * LANES;
+    winograd_blocks b = *blocks;
+    b.sum_row = part.outputs;
+    b.sum_place = b.tiles * part.outputs + LANES;
+    const int size = job->tile + job->kernel - 1;
+    float *sums = scratch + size * size * (LATE_DEPTH * PANEL * LANES + LANES);
+    const float *from = weights + panel * LANES * job->channels * taps;
+    if (vectors == PANEL) {
+      BY_SIZE(
+        compute_panel(4, PANEL, job, &b, windows, from, scratch, sums),
+        compute_panel(6, PANEL, job, &b, windows, from, scratch, sums),
+        compute_panel(8, PANEL, job, &b, windows, from, scratch, sums))
+    } else {
+      BY_SIZE(
+        compute_panel(4, 1, job, &b, windows, from, scratch, sums),
+        compute_panel(6, 1, job, &b, windows, from, scratch, sums),
+        compute_panel(8, 1, job, &b, windows, from, scratch, sums))
+    }
+    const int64_t shift = panel * job->result.block;
+    finish(
+      &part, &b, sums, 0, b.tiles * vectors, 0, bias ? bias + panel * LANES : 0, residual ? residual + shift : 0,
+      result + shift);
+    panel += vectors;
+  }
+}
+
+const winograd_kernels KERNELS = {
+  MOST_ROWS, PANEL, transform_windows, multiply_places, finish, prepare, compute_panels};

@@ -35,7 +35,7 @@ static winograd_blocks blocks_of(const strata_winograd *job) {
   // Sharing a block, threads exchange windows and sums; else each reads all weights.
   b.is_shared = threads > 1 && b.tiles * (channels + outputs) < threads * channels * outputs &&
     b.tiles * tile_bytes < SHARED_BYTES;
-  if (b.is_shared) {
+  if (b.is_shared || job->is_late) {
     b.blocks = 1;
   } else {
     const int is_large = places(job) * channels * outputs * 4 > LARGE_WEIGHTS;
@@ -61,11 +61,18 @@ static int64_t block_count(const strata_winograd *job, const winograd_blocks *b)
 }
 
 int64_t strata_winograd_weight_count(const strata_winograd *job) {
-  return places(job) * job->channels * job->outputs;
+  return (job->is_late ? job->kernel * job->kernel : places(job)) * (int64_t)job->channels * job->outputs;
+}
+
+/// Floats of the transformed weights and of the sums of one panel.
+static int64_t panel_count(const strata_winograd *job, const winograd_blocks *b) {
+  const int64_t outputs = kernels(job)->panel * 16;
+  return places(job) * (LATE_DEPTH * outputs + b->block * outputs + 32);
 }
 
 int64_t strata_winograd_scratch_bytes(const strata_winograd *job) {
   winograd_blocks b = blocks_of(job);
+  if (job->is_late) return 4 * (places(job) * b.window_place + job->threads * panel_count(job, &b));
   return 4 * block_count(job, &b) * (b.is_shared ? 1 : job->threads);
 }
 
@@ -114,9 +121,24 @@ static void compute_shared(const run *r, int32_t thread, int32_t count) {
     job, b, sums, units * thread / count, units * (thread + 1) / count, 0, r->bias, r->residual, r->result);
 }
 
+/// All threads transform a part of the windows, then each computes the results of some outputs.
+static void compute_late(const run *r, int32_t thread, int32_t count) {
+  const strata_winograd *job = r->job;
+  const winograd_blocks *b = &r->blocks;
+  const int64_t units = b->tiles * (job->channels / 16), panels = part_up(job->outputs / 16, r->kernels->panel);
+  r->kernels->transform(
+    job, b, r->source, units * thread / count, units * (thread + 1) / count, 0, r->scratch);
+  strata_barrier(count);
+  r->kernels->compute_panels(
+    job, b, r->scratch, r->weights, panels * thread / count, panels * (thread + 1) / count, r->bias, r->residual,
+    r->result, r->scratch + places(job) * b->window_place + thread * panel_count(job, b));
+}
+
 static void compute(void *context, int32_t thread, int32_t count) {
   const run *r = context;
-  if (r->blocks.is_shared) {
+  if (r->job->is_late) {
+    compute_late(r, thread, count);
+  } else if (r->blocks.is_shared) {
     compute_shared(r, thread, count);
   } else {
     compute_own(r, thread, count);

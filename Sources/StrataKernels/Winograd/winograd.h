@@ -7,6 +7,10 @@
 #define POINT_A 0.70710678118654752f
 #define POINT_B 1.41421356237309505f
 
+// Channels whose weights are transformed at once, where that is late: they stay in the second-level cache with their
+// part of the windows.
+enum { LATE_DEPTH = 64 };
+
 typedef struct {
   /// Tiles along a column, along a row, in all.
   int64_t rows, columns, tiles;
@@ -56,7 +60,8 @@ static inline winograd_group winograd_group_of(const winograd_blocks *blocks, in
 
 /// The kernels of an instruction set. Units are pairs of a row of the block and 16 channels.
 typedef struct {
-  int32_t most_rows;
+  /// Rows and vectors of outputs of the largest product.
+  int32_t most_rows, panel;
   void (*transform)(
     const strata_winograd *, const winograd_blocks *, const float *source, int64_t first, int64_t last,
     int64_t begin, float *windows);
@@ -67,6 +72,10 @@ typedef struct {
     const strata_winograd *, const winograd_blocks *, const float *sums, int64_t first, int64_t last,
     int64_t begin, const float *bias, const float *residual, float *result);
   void (*prepare)(const strata_winograd *, int64_t output, const float *weights, float *prepared);
+  /// Where weights are transformed late: all results of the panels of outputs from `first` to `last`.
+  void (*compute_panels)(
+    const strata_winograd *, const winograd_blocks *, const float *windows, const float *weights, int64_t first,
+    int64_t last, const float *bias, const float *residual, float *result, float *scratch);
 } winograd_kernels;
 
 extern const winograd_kernels strata_winograd_base;

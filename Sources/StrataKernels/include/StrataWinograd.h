@@ -31,15 +31,18 @@ typedef struct {
   /// Whether weights are those of the convolution whose image gradient this is, `[channels, outputs, kernel, kernel]`:
   /// they are transposed and turned by 180° as they are transformed.
   int32_t transposes;
+  /// Whether weights are transformed as they are used, by each run anew: for few tiles, whose products take less time
+  /// than the larger transformed weights take to come from memory.
+  int32_t is_late;
 } strata_winograd;
 
-/// Floats of the transformed weights.
+/// Floats of the prepared weights.
 int64_t strata_winograd_weight_count(const strata_winograd *job);
 
 /// Bytes that a run needs besides.
 int64_t strata_winograd_scratch_bytes(const strata_winograd *job);
 
-/// Transforms weights `[outputs, channels, kernel, kernel]`.
+/// Prepares weights `[outputs, channels, kernel, kernel]`: transforms them, or puts them in order where that is late.
 void strata_winograd_prepare(const strata_winograd *job, const float *weights, float *prepared);
 
 /// Computes a result. `bias` and `residual` may be null; `residual` may be `result`.
