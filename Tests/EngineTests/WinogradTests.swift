@@ -5,7 +5,7 @@ import Testing
 extension EngineSuite {
   /// Our own convolutions, forced wherever they can be.
   @Suite("Winograd convolutions", .serialized) struct WinogradTests {
-    /// Every instruction set that this processor has, with both sizes of tiles, weights transformed early and late.
+    /// Every instruction set that this processor has, with both sizes of tiles, weights early and late.
     static let engines: [EngineCase] = KernelOptions.InstructionSet.allCases.filter { $0 <= .best }.flatMap {
       isa in
       [2, 4].flatMap { tile in
