@@ -27,9 +27,11 @@ final class OneDNNExecutable: Executable {
   /// Sets of prepared values kept at once: one for each model of the same structure in use.
   private static let preparedCapacity = 4
 
-  init(_ plan: Plan, _ options: KernelOptions, threads: Int) throws(StrataError) {
+  init(
+    _ plan: Plan, _ options: KernelOptions, threads: Int, orders: PassedOrders = PassedOrders()
+  ) throws(StrataError) {
     strata_set_threads(Int32(threads))
-    let program = try Lowering.lower(plan, options, threads: threads)
+    let program = try Lowering.lower(plan, options, threads: threads, orders: orders)
     self.program = program
     self.threads = threads
     memory = MemoryPlan(
@@ -52,7 +54,14 @@ final class OneDNNExecutable: Executable {
   func run(_ leaves: [LeafValue]) throws(StrataError) -> [HostTensor] { try run(leaves, renewing: [:]) }
 
   func run(_ leaves: [LeafValue], renewing: [Int: Int]) throws(StrataError) -> [HostTensor] {
-    try run(leaves, renewing) { (workspace: Workspace) throws(StrataError) in
+    let results = results(leaves, renewing)
+    try run(leaves, into: results)
+    return results
+  }
+
+  /// Runs the plan and writes its results where the caller has memory for them.
+  func run(_ leaves: [LeafValue], into results: [HostTensor]) throws(StrataError) {
+    try run(leaves, into: results) { (workspace: Workspace) throws(StrataError) in
       for (index, step) in program.steps.enumerated() { try workspace.perform(step, main: index) }
     }
   }
@@ -60,9 +69,15 @@ final class OneDNNExecutable: Executable {
   func profile(
     _ leaves: [LeafValue]
   ) throws(StrataError) -> (results: [HostTensor], steps: [StepTiming]) {
+    let results = results(leaves, [:])
+    return (results, try profile(leaves, into: results))
+  }
+
+  /// Measures a run that writes its results where the caller has memory for them.
+  func profile(_ leaves: [LeafValue], into results: [HostTensor]) throws(StrataError) -> [StepTiming] {
     var steps: [StepTiming] = []
     steps.reserveCapacity(program.steps.count)
-    let results = try run(leaves, [:]) { (workspace: Workspace) throws(StrataError) in
+    try run(leaves, into: results) { (workspace: Workspace) throws(StrataError) in
       let clock = ContinuousClock()
       let origin = clock.now
       for (index, step) in program.steps.enumerated() {
@@ -76,12 +91,16 @@ final class OneDNNExecutable: Executable {
             duration: end - start))
       }
     }
-    return (results, steps)
+    return steps
   }
 
   private func run(
-    _ leaves: [LeafValue], _ renewing: [Int: Int], perform: (Workspace) throws(StrataError) -> Void
-  ) throws(StrataError) -> [HostTensor] {
+    _ leaves: [LeafValue], into results: [HostTensor], perform: (Workspace) throws(StrataError) -> Void
+  ) throws(StrataError) {
+    for (index, leaf) in program.passedThrough where results[index].pointer != leaves[leaf].value.pointer {
+      results[index].pointer.copyMemory(
+        from: leaves[leaf].value.pointer, byteCount: results[index].byteCount)
+    }
     strata_set_threads(Int32(threads))
     if runs.add(1, ordering: .relaxed).newValue == OneDNNExecutable.settlingRun { BlockPool.shared.settle() }
     let workspace = try idleWorkspace()
@@ -90,20 +109,17 @@ final class OneDNNExecutable: Executable {
       pool.withLock { $0.append(workspace) }
     }
     let prepared = try preparedValues(leaves, workspace)
-    var results: [HostTensor] = []
-    for (index, type) in program.results.enumerated() {
-      if let leaf = program.passedThrough[index] {
-        results.append(leaves[leaf].value.reshaped(type.shape))
-      } else if let leaf = renewing[index] {
-        results.append(leaves[leaf].value)
-      } else {
-        results.append(
-          HostTensor(dtype: type.dtype, shape: type.shape, buffer: Buffer(byteCount: type.byteCount)))
-      }
-    }
     try workspace.bind(leaves: leaves, prepared: prepared, results: results)
     try perform(workspace)
-    return results
+  }
+
+  /// Memory for the results: their own, or a leaf's.
+  private func results(_ leaves: [LeafValue], _ renewing: [Int: Int]) -> [HostTensor] {
+    program.results.enumerated().map { index, type in
+      if let leaf = program.passedThrough[index] { return leaves[leaf].value.reshaped(type.shape) }
+      if let leaf = renewing[index] { return leaves[leaf].value }
+      return HostTensor(dtype: type.dtype, shape: type.shape, buffer: Buffer(byteCount: type.byteCount))
+    }
   }
 
   private func idleWorkspace() throws(StrataError) -> Workspace {

@@ -27,6 +27,8 @@ public enum OwnKernel: String, Sendable, Hashable, CaseIterable {
   case rectifiedNorms
   /// One layout for a convolution and its gradients.
   case trainingLayouts
+  /// Large batches in parts, so that intermediate results stay in the cache.
+  case batchParts
 }
 
 /// How a convolution is done by Winograd's filtering.
@@ -79,15 +81,18 @@ public struct KernelOptions: Sendable, Hashable, CustomStringConvertible {
   public var precision = Precision.float32
   /// How Winograd's filtering is done wherever it can be, faster or not; for tests.
   public var forcedWinograd: WinogradForm?
+  /// Images of a part, wherever batches can be computed in parts, faster or not; for tests.
+  public var forcedPart: Int?
 
   /// Creates a choice.
   public init(
     _ kernels: Set<OwnKernel> = Set(OwnKernel.allCases), instructionSet: InstructionSet = .best,
-    forcedWinograd: WinogradForm? = nil
+    forcedWinograd: WinogradForm? = nil, forcedPart: Int? = nil
   ) {
     self.kernels = kernels
     self.instructionSet = instructionSet
     self.forcedWinograd = forcedWinograd
+    self.forcedPart = forcedPart
   }
 
   /// All kernels with the best instructions. `STRATA_KERNELS` names those that are on instead, or `none`.
@@ -101,7 +106,8 @@ public struct KernelOptions: Sendable, Hashable, CustomStringConvertible {
   public var description: String {
     let names = OwnKernel.allCases.filter(kernels.contains).map(\.rawValue).joined(separator: " ")
     let tile = forcedWinograd.map { ", tiles of \($0.tile)\($0.isLate ? ", late weights" : "")" } ?? ""
+    let part = forcedPart.map { ", parts of \($0)" } ?? ""
     let numbers = precision == .float32 ? "" : ", \(precision)"
-    return "own kernels: \(names.isEmpty ? "none" : names), \(instructionSet)\(tile)\(numbers)"
+    return "own kernels: \(names.isEmpty ? "none" : names), \(instructionSet)\(tile)\(part)\(numbers)"
   }
 }

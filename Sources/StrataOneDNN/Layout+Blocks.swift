@@ -2,6 +2,32 @@ import COneDNN
 import StrataCore
 import StrataKernels
 
+/// The order of an image's numbers in memory, for any number of images.
+enum ImageOrder: CaseIterable {
+  /// Row by row, channel by channel.
+  case plain
+  /// Channels innermost, all or 16 at a time.
+  case channelsLast, blocked
+
+  /// The layout of images of this order; nil where it would need room between numbers.
+  func layout(_ shape: Shape) throws(StrataError) -> Layout? {
+    if self == .plain { return try Layout.plain(shape) }
+    guard shape.rank == 4, shape[1] % 16 == 0 else { return nil }
+    return self == .blocked ? try Layout.blocked(shape) : try Layout.channelsLast(shape)
+  }
+
+  /// The order that a layout is of.
+  init?(_ layout: Layout, of shape: Shape) throws(StrataError) {
+    for order in Self.allCases {
+      if let known = try order.layout(shape), known == layout {
+        self = order
+        return
+      }
+    }
+    return nil
+  }
+}
+
 extension Layout {
   /// Images with 16 channels side by side, then the next pixel.
   static func blocked(_ image: Shape) throws(StrataError) -> Layout {

@@ -41,9 +41,12 @@ struct Lowering {
   private(set) var elementwise: ElementwiseGroups
   /// Storages with values that nodes to come may ask for.
   var sharedStorages: Set<Int> = []
+  /// How leaves and results lie that are passed from one plan to the next.
+  private let orders: PassedOrders
 
-  init(_ plan: Plan, _ options: KernelOptions, threads: Int) {
+  init(_ plan: Plan, _ options: KernelOptions, threads: Int, orders: PassedOrders) {
     self.plan = plan
+    self.orders = orders
     self.options = options
     self.threads = threads
     rules = KernelRules(plan, options, threads: threads)
@@ -71,9 +74,9 @@ struct Lowering {
   }
 
   static func lower(
-    _ plan: Plan, _ options: KernelOptions, threads: Int
+    _ plan: Plan, _ options: KernelOptions, threads: Int, orders: PassedOrders = PassedOrders()
   ) throws(StrataError) -> Program {
-    var lowering = Lowering(plan, options, threads: threads)
+    var lowering = Lowering(plan, options, threads: threads, orders: orders)
     lowering.program.origins = plan.graph.nodes.map(\.origin)
     // Leaves come first: what is computed together may need one before its place in the order.
     for index in plan.graph.nodes.indices where plan.graph.nodes[index].op.leafSlot != nil {
@@ -238,7 +241,8 @@ struct Lowering {
     let node = current
     switch node.op.leafSlot {
     case .input(let leaf), .variable(let leaf):
-      let layout = Lowering.isNative(node.type) ? try Layout.plain(node.type.shape) : nil
+      let order = orders.leaves[leaf] ?? .plain
+      let layout = Lowering.isNative(node.type) ? try order.layout(node.type.shape) : nil
       program.slots.append(
         Slot(home: .leaf(leaf), type: node.type, layout: layout, byteCount: node.type.byteCount))
       slots[self.node] = program.slots.count - 1
@@ -273,7 +277,15 @@ struct Lowering {
     return result
   }
 
-  /// Gives every result memory of its own in row-major order.
+  /// The order of a value that may be handed out as it is.
+  private func order(of slot: SlotID) throws(StrataError) -> ImageOrder? {
+    guard orders.keepsResults, let layout = program.slots[slot].layout else {
+      return try isPlain(slot) ? .plain : nil
+    }
+    return try ImageOrder(layout, of: program.slots[slot].type.shape)
+  }
+
+  /// Gives every result memory of its own, in row-major order where no other may be kept.
   private mutating func finishResults() throws(StrataError) {
     var storageUsers: [Int: Int] = [:]
     for slot in program.slots {
@@ -285,17 +297,24 @@ struct Lowering {
       // A leaf in another order of axes is not the leaf.
       if case .leaf(let leaf) = program.slots[slot].home, try isPlain(slot) {
         program.passedThrough[index] = leaf
+        program.resultOrders.append(.plain)
         continue
       }
-      if case .workspace(let storage) = program.slots[slot].home, storageUsers[storage] == 1,
-        try isPlain(slot)
-      {
-        program.slots[slot].home = .result(index)
+      var source = slot
+      var order = try order(of: slot)
+      if order == nil {
+        node = result.index
+        source = try plainSlot(of: result)
+        order = .plain
+      }
+      program.resultOrders.append(order ?? .plain)
+      // Storages that were made for results have one user.
+      if case .workspace(let storage) = program.slots[source].home, storageUsers[storage] ?? 1 == 1 {
+        program.slots[source].home = .result(index)
         program.storages[storage].byteCount = 0
         continue
       }
       node = result.index
-      let source = try plainSlot(of: result)
       let type = program.slots[source].type
       program.slots.append(
         Slot(
@@ -308,6 +327,14 @@ struct Lowering {
       program.steps.append(Step(action: copy, node: node))
     }
   }
+}
+
+/// How values lie that are passed from one plan to the next.
+struct PassedOrders {
+  /// Leaves that do not lie row by row.
+  var leaves: [Int: ImageOrder] = [:]
+  /// Whether results may lie as they are computed.
+  var keepsResults = false
 }
 
 extension Step.Action {

@@ -5,6 +5,19 @@ import StrataRuntime
 extension OneDNNBackend {
   /// What kernels of ours fuse, and the scratch memory they need; oneDNN's own takes little.
   public func forecast(_ plan: Plan) -> WorkspaceForecast {
+    guard let split = BatchRules(plan: plan, options: options).split() else { return wholeForecast(plan) }
+    var forecast = WorkspaceForecast(plan)
+    var byteCount = split.second == nil ? 0 : split.value.byteCount
+    for (part, nodes) in [(split.first, split.firstNodes), (split.second, split.secondNodes)] {
+      guard let foretold = part.map(wholeForecast) else { continue }
+      byteCount += foretold.byteCount
+      for (index, turn) in foretold.turns.enumerated() { forecast.turns[nodes[index]] = nodes[turn] }
+    }
+    forecast.partsByteCount = byteCount
+    return forecast
+  }
+
+  private func wholeForecast(_ plan: Plan) -> WorkspaceForecast {
     var forecast = WorkspaceForecast(plan)
     let rules = KernelRules(plan, options, threads: Engine.threadCount)
     var waiting: [Int: WaitingDepthwise] = [:]

@@ -19,7 +19,10 @@ public struct OneDNNBackend: Backend {
 
   /// Chooses primitives and layouts for a plan, and places its buffers.
   public func compile(_ plan: Plan) throws(StrataError) -> any Executable {
-    try OneDNNExecutable(plan, options, threads: Engine.threadCount)
+    if let split = BatchRules(plan: plan, options: options).split() {
+      return try SplitExecutable(split, options, threads: Engine.threadCount)
+    }
+    return try OneDNNExecutable(plan, options, threads: Engine.threadCount)
   }
 
   /// The same with convolutions and linear layers in another precision. Kernels of our own are for float32 alone;

@@ -70,6 +70,8 @@ struct Program {
   var owners: [SlotID: SlotID] = [:]
   /// Types of the results, in order.
   var results: [TensorType] = []
+  /// How results lie.
+  var resultOrders: [ImageOrder] = []
   /// For each result that needs no computing, the leaf that is it.
   var passedThrough: [Int: Int] = [:]
   /// The module that built each node of the plan, for messages.

@@ -12,6 +12,9 @@ public struct WorkspaceForecast: Sendable {
   /// The value over which a node's result is written, for nodes that do so: one that is not read afterwards.
   public var overwritten: [Int: Int] = [:]
 
+  /// Bytes of the plans that a plan is computed in, where it is cut.
+  public var partsByteCount: Int?
+
   /// Begins with every node as a step of its own that needs nothing besides.
   public init(_ plan: Plan) {
     self.plan = plan
@@ -21,6 +24,7 @@ public struct WorkspaceForecast: Sendable {
 
   /// Bytes of the block that holds all intermediate results, each where nothing alive lies.
   public var byteCount: Int {
+    if let partsByteCount { return partsByteCount }
     let graph = plan.graph
     let results = Set(graph.results)
     /// The node in whose memory each value lies; nil where that is no part of the block.

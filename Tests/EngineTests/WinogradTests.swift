@@ -14,7 +14,8 @@ extension EngineSuite {
     }
 
     static func engine(
-      _ isa: KernelOptions.InstructionSet, _ form: WinogradForm?, _ kernels: Set<OwnKernel> = Set(OwnKernel.allCases)
+      _ isa: KernelOptions.InstructionSet, _ form: WinogradForm?,
+      _ kernels: Set<OwnKernel> = Set(OwnKernel.allCases)
     ) -> EngineCase {
       let options = KernelOptions(kernels, instructionSet: isa, forcedWinograd: form)
       return EngineCase(OneDNNBackend(options), Set(Pass.allCases), "\(options)")

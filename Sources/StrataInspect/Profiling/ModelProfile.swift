@@ -141,10 +141,16 @@ public struct ModelProfile: Sendable {
       let isWork = steps.map { $0.kind == .operation || $0.kind == .run }
       let others = zip(group.steps, isWork).reduce(0) { $0 + ($1.1 ? 0 : medians[$1.0]) }
       let node = group.node.map { plan.graph.nodes[$0] }
+      var implementations: [String] = []
+      // A batch that is computed in parts has each step several times.
+      for step in steps {
+        let name = (step.kind == .reorder ? "reorder " : "") + step.implementation
+        if !implementations.contains(name) { implementations.append(name) }
+      }
       return Layer(
         path: node?.origin.path ?? "", typeName: node?.origin.typeName ?? "",
         operation: node?.op.fusedName ?? "run",
-        implementations: steps.map { ($0.kind == .reorder ? "reorder " : "") + $0.implementation },
+        implementations: implementations,
         seconds: group.steps.reduce(0) { $0 + medians[$1] }, reorderSeconds: others,
         flops: group.node.map { 2 * forecast.multiplyAccumulates(at: $0) } ?? 0,
         bytes: group.node.map(forecast.movedByteCount(at:)) ?? 0)
