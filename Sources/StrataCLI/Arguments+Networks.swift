@@ -56,8 +56,8 @@ extension Arguments {
   func precision() throws(StrataError) -> Precision {
     guard let text = value("precision") else { return .float32 }
     guard let precision = Precision(name: text) else {
-      let names = Precision.allCases.map(\.rawValue).joined(separator: " or ")
-      throw StrataError(.argument, "--precision expects \(names), got \(text)")
+      let names = Precision.allCases.map(\.rawValue).joined(separator: ", ")
+      throw StrataError(.argument, "--precision expects one of \(names), got \(text)")
     }
     return precision
   }

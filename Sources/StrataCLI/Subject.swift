@@ -218,7 +218,7 @@ extension Option {
     name: "weights", value: "W", summary: "The weights: safetensors, .pth or .npz.")
   static let precision = Option(
     name: "precision", value: "P",
-    summary: "What convolutions and linear layers multiply: float32 or bfloat16 (float32).")
+    summary: "What convolutions and linear layers multiply: float32, bfloat16 or float16 (float32).")
   static let csv = Option(name: "csv", summary: "Print comma-separated values.")
   static let markdown = Option(name: "markdown", summary: "Print Markdown.")
 }

@@ -161,15 +161,20 @@ extension Lowering {
     if !isRounded, options.kernels.contains(.linear), !isPreparing, let bounds = Bounds(epilogue.activation),
       LinearKernel.isFaster(rows: rows)
     {
+      let isHalved = options.precision == .float16 && plan.isConstant[node.operands[1].index]
       let job = strata_linear(
         isa: options.instructionSet.rawValue, threads: Int32(threads), rows: Int32(rows),
-        channels: Int32(shape[1]), outputs: Int32(shape[0]), low: bounds.low, high: bounds.high)
+        channels: Int32(shape[1]), outputs: Int32(shape[0]), halves: isHalved ? 1 : 0, low: bounds.low,
+        high: bounds.high)
       let residual =
         try epilogue.addsResidual
         ? plainView(of: node.operands[node.operands.count - 1], as: matrix.shape) : nil
       let result = makeSlot(matrix, layout)
       let kernel = LinearKernel(job: job, hasBias: hasBias, hasResidual: epilogue.addsResidual)
-      append(.kernel(kernel, [source, weights, result] + [bias, residual].compactMap(\.self)))
+      let values =
+        isHalved
+        ? prepare(weights, floats: job.halvedByteCount / 4, by: LinearPreparation(job: job)) : weights
+      append(.kernel(kernel, [source, values, result] + [bias, residual].compactMap(\.self)))
       if node.type.shape == matrix.shape { return result }
       return makeAlias(of: result, node.type, try Layout.plain(node.type.shape), constant: nil)
     }

@@ -70,7 +70,7 @@ struct Lowering {
     }
     elementwise = ElementwiseGroups(
       plan, except: rectifiedNorms.taken, isOn: options.kernels.contains(.elementwise),
-      takesImages: options.precision == .float32)
+      takesImages: options.precision != .bfloat16)
   }
 
   static func lower(

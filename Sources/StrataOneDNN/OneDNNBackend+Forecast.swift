@@ -44,7 +44,7 @@ extension OneDNNBackend {
     let graph = plan.graph
     let all = ElementwiseGroups(
       plan, except: [], isOn: options.kernels.contains(.elementwise),
-      takesImages: options.precision == .float32)
+      takesImages: options.precision != .bfloat16)
     for group in all.groups {
       let members = Set(group.members)
       let end = all.moment(of: group.members[0])

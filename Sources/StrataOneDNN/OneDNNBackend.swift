@@ -25,8 +25,9 @@ public struct OneDNNBackend: Backend {
     return try OneDNNExecutable(plan, options, threads: Engine.threadCount)
   }
 
-  /// The same with convolutions and linear layers in another precision. Kernels of our own are for float32 alone;
-  /// Winograd's and the one for stems are kept, since they save more than shorter numbers do.
+  /// The same with convolutions and linear layers in another precision. Kernels of our own compute in float32 alone;
+  /// where others are faster in bfloat16, Winograd's and the one for stems are kept, since they save more than
+  /// shorter numbers do.
   public func computing(in precision: Precision) throws(StrataError) -> any Backend {
     guard precision != options.precision else { return self }
     guard OneDNNBackend.hasInstructions(for: precision) else {
@@ -35,7 +36,7 @@ public struct OneDNNBackend: Backend {
     }
     var options = options
     options.precision = precision
-    if precision != .float32 { options.kernels.subtract([.pointwise, .separable]) }
+    if precision == .bfloat16 { options.kernels.subtract([.pointwise, .separable]) }
     return OneDNNBackend(options)
   }
 

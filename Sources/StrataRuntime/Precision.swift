@@ -6,13 +6,18 @@ public enum Precision: String, Sendable, Hashable, CaseIterable, CustomStringCon
   case float32
   /// 8 bits of exponent as float32, 8 bits of precision.
   case bfloat16
+  /// 11 bits of precision: what linear layers keep their weights in, where reading those takes the time. They are
+  /// widened as they are read, and all is computed in 32-bit floats.
+  case float16
 
   /// The name of the type.
   public var description: String { rawValue }
 
-  /// Reads a name, or the short form of it that PyTorch's users write: `f32`, `bf16`.
+  /// Reads a name, or the short form of it that PyTorch's users write: `f32`, `bf16`, `f16`.
   public init?(name: String) {
-    let short = ["f32": Precision.float32, "fp32": .float32, "bf16": .bfloat16]
+    let short = [
+      "f32": Precision.float32, "fp32": .float32, "bf16": .bfloat16, "f16": .float16, "fp16": .float16,
+    ]
     guard let precision = short[name] ?? Precision(rawValue: name) else { return nil }
     self = precision
   }

@@ -1,5 +1,8 @@
 #if defined(__x86_64__)
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+// Before the attribute, which its functions do not take.
+#include <immintrin.h>
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
+#define STRATA_TARGET_AVX2
 #define KERNELS strata_linear_avx2
 #include "body.h"
 #pragma clang attribute pop

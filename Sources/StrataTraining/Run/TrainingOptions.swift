@@ -92,7 +92,7 @@ public struct TrainingOptions: Sendable, Hashable {
   /// Modules whose values are computed again on the way back instead of kept, by patterns.
   public var recompute: [String] = []
   /// Mixed precision: in what convolutions multiply in steps of training. Validation is in float32.
-  public var precision: Precision = .float32
+  public var precision = TrainingPrecision.float32
 
   /// Parameters that do not change, by patterns.
   public var freeze: [String] = []
@@ -176,7 +176,7 @@ extension TrainingOptions {
     }
     try require(std.allSatisfy { $0 != 0 }, "--std cannot be 0")
     // Refused before the data is read.
-    _ = try Engine.configuration.backend.computing(in: precision)
+    _ = try Engine.configuration.backend.computing(in: precision.precision)
   }
 }
 
@@ -236,6 +236,19 @@ public enum ClipMode: String, Sendable, Hashable, CaseIterable {
   case norm
   /// Each number is brought into the range.
   case value
+}
+
+/// In what convolutions can multiply in steps of training.
+public enum TrainingPrecision: String, Sendable, Hashable, CaseIterable {
+  case float32, bfloat16
+
+  /// What the engine is asked for.
+  var precision: Precision {
+    switch self {
+    case .float32: .float32
+    case .bfloat16: .bfloat16
+    }
+  }
 }
 
 /// A log beside the result.

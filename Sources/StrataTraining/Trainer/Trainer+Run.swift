@@ -128,7 +128,7 @@ extension Trainer {
     // Dropout's numbers follow from the step, so that a run that goes on draws the same.
     let key = RandomKey(seed: options.seed, stream: 1).child(step).child(group.rank)
     return try RandomKey.sequence(from: key.seed) { () throws(any Error) in
-      try Engine.autocast(to: options.precision) { try group.step(pass, batches, parts) }
+      try Engine.autocast(to: options.precision.precision) { try group.step(pass, batches, parts) }
     }
   }
 
