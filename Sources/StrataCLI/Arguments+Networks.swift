@@ -51,14 +51,4 @@ extension Arguments {
   func network(_ name: String) throws(StrataError) -> Module {
     try entry(name).make(try modelOptions())
   }
-
-  /// The precision asked for, float32 where none was.
-  func precision() throws(StrataError) -> Precision {
-    guard let text = value("precision") else { return .float32 }
-    guard let precision = Precision(name: text) else {
-      let names = Precision.allCases.map(\.rawValue).joined(separator: ", ")
-      throw StrataError(.argument, "--precision expects one of \(names), got \(text)")
-    }
-    return precision
-  }
 }

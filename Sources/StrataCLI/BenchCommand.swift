@@ -11,7 +11,8 @@ extension Command {
       model, or weights that fit one of the networks. A multiply-accumulate counts as two operations of a GFLOP.
       With --train a pass is a whole step: forward in training mode, cross-entropy, backward, stochastic gradient
       descent with momentum; it counts as three forward passes. The same images come in every step.
-      With another precision the scores are compared with float32's, on the same images.
+      With another precision the scores are compared with float32's, on the same images. int8 is calibrated on
+      what --calibrate names, else on the images of --input, else on 16 random ones.
       """,
     operands: .some("MODEL"),
     options: [
@@ -19,14 +20,17 @@ extension Command {
       Option(name: "threads", value: "T", summary: "Threads to use (all cores that the process may run on)."),
       Option(name: "train", summary: "Measure steps of training."),
       Option(name: "no-dropout", summary: "Train without dropout, so that losses can be compared."),
-      .precision, .weights,
+      .precision, .calibrate, .saveCalibration, .weights,
       Option(name: "input", value: "X.npy", summary: "The images, [B, C, H, W] (random ones)."),
       .json,
     ] + Option.network
   ) { arguments in
     let batch = try arguments.number("batch", in: 1...1_000_000)
     if let threads = try arguments.number("threads", in: 1...1024) { Engine.threadCount = threads }
-    let precision = try arguments.precision()
+    let precisionName = try arguments.precisionName()
+    guard !arguments.has("train") || [.float32, .bfloat16].contains(precisionName) else {
+      throw StrataError(.argument, "--train measures float32 or bfloat16: nothing is trained in \(precisionName)")
+    }
     // Losses can be compared from run to run.
     manualSeed(0)
     // Each is let go of before the next one needs its memory.
@@ -49,6 +53,9 @@ extension Command {
       let loading = arguments.value("weights") == nil ? nil : try Loading(arguments, subject)
       var losses: [Double] = []
       if arguments.has("train"), arguments.has("no-dropout") { try model.removeDropout() }
+      let precision = try arguments.precision(precisionName) { () throws(StrataError) in
+        try arguments.calibration(of: model, subject, images: given)
+      }
       let result = try Engine.autocast(to: precision) {
         arguments.has("train")
           ? try Benchmark(training: model, input: images, macs: cost.macs) { losses.append($0) }
@@ -56,11 +63,13 @@ extension Command {
       }
       let peak = ProcessMemory.peak
       let loss =
-        precision == .float32 || arguments.has("train")
+        precisionName == .float32 || arguments.has("train")
         ? nil : try PrecisionLoss(of: model, on: images, in: precision)
       Engine.clearCache()
       let report = BenchReport(
-        result: result, name: subject.name, typeName: model.typeName, precision: precision, loss: loss,
+        result: result, name: subject.name, typeName: model.typeName, precision: precisionName, loss: loss,
+        calibrated: precisionName == .int8
+          ? arguments.value("calibrate") ?? (given == nil ? "16 random images" : "the images given") : nil,
         loading: loading, losses: losses, peak: peak)
       if arguments.has(.json) {
         documents.append(report.json)
@@ -71,6 +80,24 @@ extension Command {
     }
     if arguments.has(.json) { try Output.print(.documents(documents)) }
     return .done
+  }
+}
+
+extension Arguments {
+  /// The calibration that was asked for, or one on the images at hand, or on random ones.
+  fileprivate func calibration(
+    of model: Module, _ subject: Subject, images: HostTensor?
+  ) throws(StrataError) -> Calibration {
+    if value("calibrate") != nil, subject.imageShape[0] != 3 {
+      throw StrataError(
+        .argument, "\(subject.name) takes \(subject.imageShape[0]) channels, and pictures have 3")
+    }
+    if let asked = try calibration(of: model, ImagePreset(forSide: subject.imageShape[1])) { return asked }
+    // A network that fixes the number of images is calibrated on batches of as many.
+    let size = subject.batchSize ?? 8
+    let shape = Shape([(16 + size - 1) / size * size] + subject.imageShape)
+    let random = HostTensor.normal(shape: shape, key: RandomKey(seed: 1))
+    return try keep(try model.calibrate(on: images ?? random, batchSize: size))
   }
 }
 
@@ -117,8 +144,10 @@ private struct BenchReport {
   let result: Benchmark
   let name: String
   let typeName: String
-  let precision: Precision
+  let precision: Precision.Name
   let loss: PrecisionLoss?
+  /// What int8 was calibrated on.
+  let calibrated: String?
   let loading: Loading?
   let losses: [Double]
   /// Bytes, before the other precision was tried.
@@ -143,10 +172,8 @@ private struct BenchReport {
     members["load_and_read_ms"] = loading.map { .number($0.secondsWithReading * 1000) }
     members["load_own_bytes"] = loading?.ownBytes.map { .integer($0) }
     if !losses.isEmpty { members["losses"] = .array(losses.map { .number($0) }) }
-    if let loss {
-      members["largest_difference"] = .number(loss.largestDifference)
-      members["same_first_class"] = .integer(loss.sameFirstClass)
-    }
+    members["calibration"] = calibrated.map(JSONValue.string)
+    for (name, value) in loss?.json ?? [:] { members[name] = value }
     return .object(members)
   }
 
@@ -165,11 +192,11 @@ private struct BenchReport {
       ("Arithmetic", "\(DecimalText.fixed(result.gigaflops, digits: 1)) GFLOP/s"),
       ("Memory", "\(Text.megabytes(peak)) MB at the peak"),
     ]
-    if precision != .float32 { pairs.insert(("Precision", "\(precision)"), at: 3) }
+    if precision != .float32 { pairs.insert(("Precision", precision.rawValue), at: 3) }
+    if let calibrated { pairs.insert(("Calibration", calibrated), at: 4) }
     if let loss {
-      let percent = DecimalText.fixed(loss.largestDifference * 100, digits: 2)
-      pairs.append(("Accuracy", "scores differ from float32's by \(percent)% of the largest at most"))
-      pairs.append(("First class", "the same for \(loss.sameFirstClass) of \(result.batch) images"))
+      pairs.append(("Accuracy", loss.difference))
+      pairs.append(("First class", loss.agreement))
     }
     if let loading { pairs.append(("Weights", "loaded in \(Text.milliseconds(loading.seconds)) ms")) }
     return Text.pairs(pairs)

@@ -9,6 +9,8 @@ extension Command {
       the networks. After it come pictures (JPEG, PNG), folders and patterns such as 'photos/*.jpg'. A picture that cannot be
       read is reported and the others go on; the exit status is then 1. Labels are a text file of one name a line
       or a JSON file. With --explain the picture is written with a heat map of what speaks for its first class.
+      --precision int8 looks at the pictures of --calibrate first; what another precision than float32 loses on the
+      first pictures is told on standard error.
       Processes that mpirun started share the pictures; the first one prints all, in their order.
       """,
     operands: .some("MODEL IMAGE"),
@@ -19,7 +21,7 @@ extension Command {
       Option(name: "batch", value: "N", summary: "Pictures that run at once (8)."),
       Option(
         name: "explain", value: "OUT.png", summary: "Write a heat map over the only picture (Grad-CAM)."),
-      .classes, .precision, .json,
+      .classes, .precision, .calibrate, .saveCalibration, .json,
     ] + Job.options
   ) { arguments in
     try Job.run("predict", arguments) { ranks in
@@ -40,6 +42,7 @@ private struct Prediction {
   let ranks: any Communicator
   private var results: [JSONValue] = []
   private var hasFailed = false
+  private var isLossKnown = false
   /// What a process that is not the first would print and complain of.
   private var lines: [String] = []
   private var complaints: [String] = []
@@ -49,7 +52,12 @@ private struct Prediction {
     self.ranks = ranks
     top = try arguments.number("top", in: 1...ModelOptions.classRange.upperBound) ?? 5
     let batch = try arguments.number("batch", in: 1...4096)
-    precision = try arguments.precision()
+    let name = try arguments.precisionName()
+    guard name != .int8 || arguments.value("calibrate") != nil else {
+      throw StrataError(
+        .argument,
+        "--precision int8 needs --calibrate with pictures such as will come, to see in which range numbers lie")
+    }
     guard arguments.operands.count > 1 else { throw StrataError(.argument, "needs pictures behind MODEL") }
     let subject = try arguments.subject(arguments.operands[0])
     self.batch = batch ?? subject.batchSize ?? 8
@@ -60,8 +68,11 @@ private struct Prediction {
     let labels = try arguments.value("labels").map { path throws(StrataError) in try Labels(contentsOf: path)
     }
     try arguments.load(into: subject)
-    classifier = Classifier(
-      subject.model, preset: ImagePreset(forSide: subject.imageShape[1]), labels: labels ?? Labels([]))
+    let preset = ImagePreset(forSide: subject.imageShape[1])
+    classifier = Classifier(subject.model, preset: preset, labels: labels ?? Labels([]))
+    precision = try arguments.precision(name) { () throws(StrataError) in
+      try arguments.calibration(of: subject.model, preset) ?? Calibration(layers: [:])
+    }
     var paths: [String] = []
     var failures: [(String, StrataError)] = []
     for word in arguments.operands.dropFirst() {
@@ -121,7 +132,17 @@ private struct Prediction {
     if ranks.isRoot { Output.complain(complaint) } else { complaints.append(complaint) }
   }
 
+  /// Tells what is lost on the first pictures.
+  private mutating func measureLoss(_ images: [Image]) throws {
+    guard precision != .float32, !isLossKnown, ranks.isRoot, !images.isEmpty else { return }
+    isLossKnown = true
+    let loss = try PrecisionLoss(
+      of: classifier.model, on: classifier.preset.batch(of: images), in: precision)
+    Output.complain("\(precision): \(loss.difference), the first class is \(loss.agreement)")
+  }
+
   private mutating func name(_ waiting: inout [(path: String, image: Image)]) throws {
+    try measureLoss(waiting.map(\.image))
     let predictions = try Engine.autocast(to: precision) {
       try classifier.predict(waiting.map(\.image), top: top)
     }
@@ -141,11 +162,6 @@ private struct Prediction {
     // The network saw the crop of the preset; the map belongs to that.
     try FileSystem.write(try map.overlay(on: classifier.preset.image(of: image)).encodedPNG(), to: target)
   }
-}
-
-extension ImagePreset {
-  /// The usual preset for square inputs of a side: resized to 8/7 of it, then cropped.
-  fileprivate init(forSide side: Int) { self.init(resize: side * 256 / 224, crop: side) }
 }
 
 extension Classifier.Prediction {

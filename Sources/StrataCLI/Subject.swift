@@ -216,9 +216,6 @@ extension Option {
     name: "input", value: "N,C,H,W", summary: "The shape of the input (one image of the network's own size).")
   static let weights = Option(
     name: "weights", value: "W", summary: "The weights: safetensors, .pth or .npz.")
-  static let precision = Option(
-    name: "precision", value: "P",
-    summary: "What convolutions and linear layers multiply: float32, bfloat16 or float16 (float32).")
   static let csv = Option(name: "csv", summary: "Print comma-separated values.")
   static let markdown = Option(name: "markdown", summary: "Print Markdown.")
 }

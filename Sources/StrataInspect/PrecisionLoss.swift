@@ -7,6 +7,8 @@ import StrataRuntime
 public struct PrecisionLoss: Sendable, Hashable {
   /// The largest difference of a score, as a part of the largest score.
   public let largestDifference: Double
+  /// Images that were run.
+  public let images: Int
   /// Images whose likeliest class stays the same.
   public let sameFirstClass: Int
 
@@ -22,6 +24,7 @@ public struct PrecisionLoss: Sendable, Hashable {
     let winners = try [exact, other].map { scores in
       try Tensor(scores).argmax(dim: -1).value().scalars(as: Int64.self)
     }
+    self.images = winners[0].count
     sameFirstClass = zip(winners[0], winners[1]).count { $0 == $1 }
   }
 }

@@ -107,7 +107,9 @@ public struct KernelOptions: Sendable, Hashable, CustomStringConvertible {
     let names = OwnKernel.allCases.filter(kernels.contains).map(\.rawValue).joined(separator: " ")
     let tile = forcedWinograd.map { ", tiles of \($0.tile)\($0.isLate ? ", late weights" : "")" } ?? ""
     let part = forcedPart.map { ", parts of \($0)" } ?? ""
-    let numbers = precision == .float32 ? "" : ", \(precision)"
+    var numbers = precision == .float32 ? "" : ", \(precision)"
+    // Plans of different calibrations are not the same.
+    if case .int8(let calibration) = precision { numbers += " \(String(calibration.digest, radix: 16))" }
     return "own kernels: \(names.isEmpty ? "none" : names), \(instructionSet)\(tile)\(part)\(numbers)"
   }
 }

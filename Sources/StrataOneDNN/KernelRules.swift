@@ -2,6 +2,7 @@ import StrataCore
 import StrataGraph
 import StrataKernels
 import StrataPasses
+import StrataRuntime
 
 /// Which kernel of ours computes a node, and how. Plans alone decide, before values have layouts, so that lowering
 /// and the forecast of its memory follow the same rules.
@@ -67,7 +68,7 @@ struct KernelRules {
     else { return nil }
     let work = WinogradWork(
       image: image, result: result, kernel: weights[2],
-      directSpeed: options.precision == .bfloat16 ? 2 : 1, preparesEachTime: isTraining)
+      directSpeed: options.precision.directSpeed, preparesEachTime: isTraining)
     guard let form = work.bestForm(forced: options.forcedWinograd) else { return nil }
     return strata_winograd(
       isa: options.instructionSet.rawValue, threads: Int32(threads), kernel: Int32(work.kernel),
@@ -171,6 +172,17 @@ struct KernelRules {
     let node = plan.graph.nodes[index]
     return !plan.isConstant[index] && Lowering.isNative(node.type)
       && plan.graph.operandTypes(node).allSatisfy(Lowering.isNative)
+  }
+}
+
+extension Precision {
+  /// How much faster than in 32-bit floats oneDNN's direct convolution is.
+  fileprivate var directSpeed: Double {
+    switch name {
+    case .float32, .float16: 1
+    case .bfloat16: 2
+    case .int8: 4
+    }
   }
 }
 

@@ -47,7 +47,7 @@ extension Lowering {
     for layouts in try convolutionLayouts(image, weights, result) {
       do throws(StrataError) {
         let primitive = try Primitive(name()) { create(layouts, &$0, $1) }
-        if !primitive.implementation.hasPrefix("ref") { return primitive }
+        if primitive.isFast { return primitive }
         slow = primitive
       } catch {
         if failure.kind != .memory { failure = error }

@@ -52,6 +52,7 @@ extension Lowering {
   private mutating func lowerConvolution(
     _ node: Node, _ settings: Convolution, _ epilogue: Epilogue
   ) throws(StrataError) -> SlotID {
+    if let result = try lowerQuantised(node, settings, epilogue) { return result }
     if let result = try lowerWinograd(node, settings, epilogue) { return result }
     if let result = try lowerPointwise(node, settings, epilogue) { return result }
     if let result = try lowerStem(node, settings) { return result }
@@ -62,7 +63,7 @@ extension Lowering {
     let bias = settings.hasBias ? try plainSlot(of: node.operands[2]) : nil
     let biasLayout = bias.flatMap { program.slots[$0].layout }
     let window = ConvolutionWindow(sourceShape, plan.graph[node.operands[1]].type.shape, settings, output)
-    var operations: [Attributes.PostOperation] = epilogue.addsResidual ? [.sum] : []
+    var operations: [Attributes.PostOperation] = epilogue.addsResidual ? [.sum()] : []
     if let activation = epilogue.activation { operations.append(.eltwise(Eltwise(activation))) }
     let attributes = try Attributes(operations)
     let primitive = try convolution(
@@ -108,12 +109,16 @@ extension Lowering {
     return try copied(slot(of: node.operands[node.operands.count - 1]), to: layout)
   }
 
-  /// The residual's own memory, for the result, where nobody reads it afterwards.
-  mutating func residualPlace(_ node: Node, _ layout: Layout, readAlso input: SlotID) -> SlotID? {
+  /// The residual's own memory, for the result, where nobody reads it afterwards and it lies as the result is to, or
+  /// as `residual`, of the same places, says.
+  mutating func residualPlace(
+    _ node: Node, _ layout: Layout, readAlso input: SlotID, residual expected: Layout? = nil
+  ) -> SlotID? {
     let id = node.operands[node.operands.count - 1]
     let residual = slot(of: id)
     let own = program.slots[residual]
-    if let storage = storage(of: residual), let ownLayout = own.layout, ownLayout == layout,
+    if let storage = storage(of: residual), let ownLayout = own.layout,
+      ownLayout == expected ?? layout,
       storage != self.storage(of: input),
       elementwise.lastReads[id.index] == elementwise.moment(of: self.node),
       !isReadLater(storage, than: self.node, besides: id)
@@ -123,7 +128,7 @@ extension Lowering {
     return nil
   }
 
-  private func storage(of slot: SlotID) -> Int? {
+  func storage(of slot: SlotID) -> Int? {
     if case .workspace(let storage) = program.slots[slot].home { storage } else { nil }
   }
 
@@ -148,6 +153,7 @@ extension Lowering {
   private mutating func lowerLinear(
     _ node: Node, hasBias: Bool, _ epilogue: Epilogue
   ) throws(StrataError) -> SlotID {
+    if let result = try lowerQuantisedLinear(node, hasBias: hasBias, epilogue) { return result }
     let weights = try plainSlot(of: node.operands[1])
     let shape = program.slots[weights].type.shape
     let rows = node.type.shape.elementCount / shape[0]
@@ -209,7 +215,7 @@ extension Lowering {
   }
 
   /// A row-major value under another shape of as many elements.
-  private mutating func plainView(of id: NodeID, as shape: Shape) throws(StrataError) -> SlotID {
+  mutating func plainView(of id: NodeID, as shape: Shape) throws(StrataError) -> SlotID {
     let slot = try plainSlot(of: id)
     if program.slots[slot].type.shape == shape { return slot }
     return makeAlias(of: slot, TensorType(shape, .float32), try Layout.plain(shape), constant: id)
@@ -262,7 +268,9 @@ extension Lowering {
   mutating func lowerPooling(
     _ node: Node, _ pooling: Pooling, _ algorithm: dnnl_alg_kind_t, isTraining: Bool = false
   ) throws(StrataError) -> SlotID {
-    let source = slot(of: node.operands[0])
+    var source = slot(of: node.operands[0])
+    // The largest of some integers is one of them, their mean is not.
+    if algorithm != dnnl_pooling_max, byteScales[source] != nil { source = try plainSlot(of: node.operands[0]) }
     let image = program.slots[source].type.shape
     let output = node.type.shape
     let overhang = pooling.overhang(image, output)
@@ -277,6 +285,7 @@ extension Lowering {
     }
     let resultLayout = try primitive.layout(dnnl_query_dst_md, dims: output.sizes)
     let result = makeSlot(node.type, resultLayout)
+    byteScales[result] = byteScales[source]
     var arguments = [(argument: DNNL_ARG_SRC, slot: source), (argument: DNNL_ARG_DST, slot: result)]
     if isTraining {
       let winners = try primitive.layout(dnnl_query_workspace_md, dims: output.sizes)
@@ -349,7 +358,7 @@ extension Lowering {
         &description, engine, algorithm, layout.handle, secondLayout.handle, layout.handle, attributes.handle)
     }
     // oneDNN's own fallback is far slower than ours.
-    if primitive.implementation.hasPrefix("ref") { return nil }
+    if !primitive.isFast { return nil }
     let result = makeSlot(node.type, layout)
     try append(
       primitive,

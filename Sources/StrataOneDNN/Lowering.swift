@@ -10,11 +10,16 @@ struct Lowering {
   let options: KernelOptions
   let threads: Int
   let rules: KernelRules
+  let quantisation: QuantisationRules
   var program = Program()
   /// The slot that holds each node's value.
   var slots: [SlotID?]
   /// Reordered copies of slots, so that none is made twice.
   private(set) var reordered: [SlotID: [SlotID]] = [:]
+  /// The slots whose numbers are integers of 8 bits, and what these stand for.
+  var byteScales: [SlotID: ByteScale] = [:]
+  /// Single numbers that primitives are given, by their bits.
+  private var numbers: [UInt32: SlotID] = [:]
   /// The node that is being lowered.
   var node = 0
 
@@ -50,6 +55,7 @@ struct Lowering {
     self.options = options
     self.threads = threads
     rules = KernelRules(plan, options, threads: threads)
+    quantisation = try QuantisationRules(rules)
     slots = Array(repeating: nil, count: plan.graph.nodes.count)
     elementwise = ElementwiseGroups(plan, except: [], isOn: false, takesImages: true)
     for (index, node) in plan.graph.nodes.enumerated() {
@@ -162,36 +168,58 @@ struct Lowering {
     append(.primitive(primitive, arguments))
   }
 
-  /// The value of `slot` in `layout`, reordered where it has another.
-  mutating func reorder(_ slot: SlotID, to layout: Layout) throws(StrataError) -> SlotID {
+  /// The value of `slot` in `layout`, reordered where it has another; as integers where a scale is given.
+  mutating func reorder(
+    _ slot: SlotID, to layout: Layout, as scale: ByteScale? = nil
+  ) throws(StrataError) -> SlotID {
     guard let own = program.slots[slot].layout else {
       throw StrataError(.engine, "a value of \(program.slots[slot].type) has no layout to change")
     }
-    if own == layout { return slot }
-    for copy in reordered[slot] ?? [] {
+    if own == layout, byteScales[slot] == scale { return slot }
+    for copy in reordered[slot] ?? [] where byteScales[copy] == scale {
       if let known = program.slots[copy].layout, known == layout { return copy }
     }
-    let copy = try copied(slot, to: layout)
+    let copy = try copied(slot, to: layout, as: scale)
     reordered[slot, default: []].append(copy)
     return copy
   }
 
   /// A fresh copy of `slot` in `layout`, which may be its own.
-  mutating func copied(_ slot: SlotID, to layout: Layout) throws(StrataError) -> SlotID {
+  mutating func copied(
+    _ slot: SlotID, to layout: Layout, as scale: ByteScale? = nil
+  ) throws(StrataError) -> SlotID {
     // A constant's copy is made once, whoever asks for it.
     let node = self.node
     if let origin = constantNode(of: slot) { self.node = origin }
     defer { self.node = node }
     let source = program.slots[slot]
     let target = makeSlot(source.type, layout)
-    let attributes = try Attributes()
+    byteScales[target] = scale
+    let factor = (byteScales[slot]?.scale ?? 1) / (scale?.scale ?? 1)
+    let attributes = try Attributes(scales: factor == 1 ? [:] : [DNNL_ARG_FROM: 0])
     let primitive = try Primitive("a reorder of \(source.type)") { description, engine in
       dnnl_reorder_primitive_desc_create(
         &description, source.layout?.handle, engine, layout.handle, engine, attributes.handle)
     }
     if isPreparing { constants[target] = self.node }
-    try append(primitive, [(argument: DNNL_ARG_FROM, slot: slot), (argument: DNNL_ARG_TO, slot: target)])
+    var arguments = [(argument: DNNL_ARG_FROM, slot: slot), (argument: DNNL_ARG_TO, slot: target)]
+    if factor != 1 {
+      arguments.append((argument: DNNL_ARG_ATTR_SCALES | DNNL_ARG_FROM, slot: try number(factor)))
+    }
+    try append(primitive, arguments)
     return target
+  }
+
+  /// A number that a primitive is given in memory.
+  mutating func number(_ value: Float) throws(StrataError) -> SlotID {
+    if let known = numbers[value.bitPattern] { return known }
+    let layout = try Layout.plain([1])
+    program.slots.append(
+      Slot(home: .prepared, type: TensorType([1], .float32), layout: layout, byteCount: layout.byteCount))
+    let slot = program.slots.count - 1
+    program.preparation.append(Step(action: .kernel(NumberKernel(value: value), [slot]), node: node))
+    numbers[value.bitPattern] = slot
+    return slot
   }
 
   /// The node of a variable or of something computed from variables alone that lives in `slot`.
@@ -208,13 +236,20 @@ struct Lowering {
   mutating func prepare(
     _ slot: SlotID, floats count: Int, by kernel: any Kernel
   ) -> SlotID {
+    prepare(slot, [(type: TensorType([count], .float32), layout: nil)], by: kernel)[0]
+  }
+
+  /// Makes several things out of a constant.
+  mutating func prepare(
+    _ slot: SlotID, _ results: [(type: TensorType, layout: Layout?)], by kernel: any Kernel
+  ) -> [SlotID] {
     let node = self.node
     if let origin = constantNode(of: slot) { self.node = origin }
     defer { self.node = node }
-    let target = makeSlot(TensorType([count], .float32), nil)
-    constants[target] = self.node
-    append(.kernel(kernel, [slot, target]))
-    return target
+    let targets = results.map { makeSlot($0.type, $0.layout) }
+    for target in targets { constants[target] = self.node }
+    append(.kernel(kernel, [slot] + targets))
+    return targets
   }
 
   /// The value of a node in row-major order.

@@ -119,8 +119,9 @@ final class Layout: @unchecked Sendable {
 /// What a primitive does besides its main work; scratch memory is always the caller's.
 final class Attributes {
   enum PostOperation {
-    /// Adds to what the result's memory holds already.
-    case sum
+    /// Adds to what the result's memory holds already: its numbers times a scale, in a type of their own where they
+    /// are integers.
+    case sum(scale: Float = 1, type: dnnl_data_type_t = dnnl_data_type_undef)
     /// Adds another value of the result's shape.
     case add(Layout)
     case eltwise(Eltwise)
@@ -128,19 +129,26 @@ final class Attributes {
 
   let handle: dnnl_primitive_attr_t
 
-  init(_ operations: [PostOperation] = []) throws(StrataError) {
+  /// - Parameter scales: For arguments that are integers, the axes along which scales differ, one bit each.
+  init(
+    _ operations: [PostOperation] = [], scales: [Int32: Int32] = [:]
+  ) throws(StrataError) {
     var attributes: dnnl_primitive_attr_t?
     try check(dnnl_primitive_attr_create(&attributes), "attributes")
     guard let attributes else { throw StrataError(.engine, "oneDNN gave no attributes") }
     handle = attributes
     try check(dnnl_primitive_attr_set_scratchpad_mode(handle, dnnl_scratchpad_mode_user), "scratch memory")
+    for (argument, axes) in scales {
+      try check(dnnl_primitive_attr_set_scales_mask(handle, argument, axes), "scales")
+    }
     guard !operations.isEmpty else { return }
     var chain: dnnl_post_ops_t?
     try check(dnnl_post_ops_create(&chain), "post-operations")
     defer { dnnl_post_ops_destroy(chain) }
     for operation in operations {
       switch operation {
-      case .sum: try check(dnnl_post_ops_append_sum(chain, 1, 0, dnnl_data_type_undef), "a sum")
+      case .sum(let scale, let type):
+        try check(dnnl_post_ops_append_sum(chain, scale, 0, type), "a sum")
       case .add(let layout):
         try check(dnnl_post_ops_append_binary(chain, dnnl_binary_add, layout.handle), "an addition")
       case .eltwise(let function):

@@ -26,29 +26,36 @@ public struct OneDNNBackend: Backend {
   }
 
   /// The same with convolutions and linear layers in another precision. Kernels of our own compute in float32 alone;
-  /// where others are faster in bfloat16, Winograd's and the one for stems are kept, since they save more than
+  /// where oneDNN's are faster in fewer bits, Winograd's and the one for stems are kept, since they save more than
   /// shorter numbers do.
   public func computing(in precision: Precision) throws(StrataError) -> any Backend {
     guard precision != options.precision else { return self }
-    guard OneDNNBackend.hasInstructions(for: precision) else {
+    guard OneDNNBackend.hasInstructions(for: precision.name) else {
       throw StrataError(
         .engine, "this processor has no instructions for \(precision): leave the precision at float32")
     }
     var options = options
     options.precision = precision
-    if precision == .bfloat16 { options.kernels.subtract([.pointwise, .separable]) }
+    if [.bfloat16, .int8].contains(precision.name) { options.kernels.subtract([.pointwise, .separable]) }
     return OneDNNBackend(options)
   }
 
   /// Whether the processor multiplies such numbers, and oneDNN may let it: `ONEDNN_MAX_CPU_ISA` limits it.
-  public static func hasInstructions(for precision: Precision) -> Bool {
-    guard precision == .bfloat16 else { return true }
+  public static func hasInstructions(for precision: Precision.Name) -> Bool {
     #if arch(x86_64)
+      let wanted: [dnnl_cpu_isa_t]
+      switch precision {
+      // Halves are widened by arithmetic where there is no instruction for it.
+      case .float32, .float16: return true
+      case .bfloat16:
+        wanted = [dnnl_cpu_isa_avx512_core_bf16, dnnl_cpu_isa_avx2_vnni_2, dnnl_cpu_isa_avx512_core_amx]
+      // Without them products of two bytes are summed up in 16 bits, which overflow.
+      case .int8: wanted = [dnnl_cpu_isa_avx512_core_vnni, dnnl_cpu_isa_avx2_vnni]
+      }
       let isa = dnnl_get_effective_cpu_isa().rawValue
-      let wanted = [dnnl_cpu_isa_avx512_core_bf16, dnnl_cpu_isa_avx2_vnni_2, dnnl_cpu_isa_avx512_core_amx]
       return wanted.contains { isa & $0.rawValue == $0.rawValue }
     #else
-      return false
+      return precision == .float32 || precision == .float16
     #endif
   }
 

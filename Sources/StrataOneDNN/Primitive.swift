@@ -9,6 +9,8 @@ final class Primitive: @unchecked Sendable {
   let handle: dnnl_primitive_t
   /// oneDNN's name of the implementation, such as `jit:avx2`.
   let implementation: String
+  /// Whether it is more than oneDNN's plain loops.
+  var isFast: Bool { !implementation.hasPrefix("ref") }
   /// Whether it only changes a layout.
   let isReorder: Bool
   private let description: dnnl_primitive_desc_t

@@ -1,7 +1,7 @@
 import StrataCore
 
 /// In what numbers convolutions and linear layers multiply. Sums, parameters and results stay 32-bit floats.
-public enum Precision: String, Sendable, Hashable, CaseIterable, CustomStringConvertible {
+public enum Precision: Sendable, Hashable, CustomStringConvertible {
   /// As the tensors say.
   case float32
   /// 8 bits of exponent as float32, 8 bits of precision.
@@ -9,22 +9,42 @@ public enum Precision: String, Sendable, Hashable, CaseIterable, CustomStringCon
   /// 11 bits of precision: what linear layers keep their weights in, where reading those takes the time. They are
   /// widened as they are read, and all is computed in 32-bit floats.
   case float16
+  /// Integers of 8 bits, whose scales follow from what was seen in a calibration: static quantisation after training.
+  case int8(Calibration)
+
+  /// What precisions are called.
+  public enum Name: String, Sendable, Hashable, CaseIterable {
+    case float32, bfloat16, float16, int8
+
+    /// Reads a name, or the short form of it that PyTorch's users write: `f32`, `bf16`, `f16`.
+    public init?(_ text: String) {
+      let short = [
+        "f32": Name.float32, "fp32": .float32, "bf16": .bfloat16, "f16": .float16, "fp16": .float16,
+      ]
+      guard let name = short[text] ?? Name(rawValue: text) else { return nil }
+      self = name
+    }
+  }
+
+  /// The precision's name.
+  public var name: Name {
+    switch self {
+    case .float32: .float32
+    case .bfloat16: .bfloat16
+    case .float16: .float16
+    case .int8: .int8
+    }
+  }
 
   /// The name of the type.
-  public var description: String { rawValue }
-
-  /// Reads a name, or the short form of it that PyTorch's users write: `f32`, `bf16`, `f16`.
-  public init?(name: String) {
-    let short = [
-      "f32": Precision.float32, "fp32": .float32, "bf16": .bfloat16, "f16": .float16, "fp16": .float16,
-    ]
-    guard let precision = short[name] ?? Precision(rawValue: name) else { return nil }
-    self = precision
-  }
+  public var description: String { name.rawValue }
 }
 
 extension Engine {
   /// Evaluates what `body` evaluates with convolutions and linear layers in another precision, as `torch.autocast`.
+  ///
+  ///     let calibration = try model.calibrate(on: images)
+  ///     let scores = try Engine.autocast(to: .int8(calibration)) { try model(image).value() }
   ///
   /// What is only described in `body` and evaluated later is computed in float32. Throws what `body` throws, and
   /// where the processor cannot do it.

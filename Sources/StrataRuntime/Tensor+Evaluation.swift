@@ -96,7 +96,7 @@ extension Engine {
     return try executable(for: trace.graph).profile(leaves).steps
   }
 
-  private static func leafValues(_ trace: Trace) throws(StrataError) -> [LeafValue] {
+  static func leafValues(_ trace: Trace) throws(StrataError) -> [LeafValue] {
     var leaves: [LeafValue] = []
     leaves.reserveCapacity(trace.sources.count)
     for source in trace.sources {

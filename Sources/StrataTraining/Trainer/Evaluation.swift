@@ -65,6 +65,20 @@ public struct Evaluation {
       of: model, onTraining ? data.training : data.validation, preparation, options, group)
   }
 
+  /// Finds the ranges of what the network's layers read on examples that it learnt from, evenly chosen.
+  public func calibrate(
+    examples count: Int = 256, method: Calibration.Method = .minMax
+  ) throws(StrataError) -> Calibration {
+    let all = data.training.count
+    let indices = (0..<min(count, all)).map { $0 * all / min(count, all) }
+    let loader = try DataLoader(
+      try data.training.subset(indices), batchSize: 32, transform: preparation.evaluation,
+      workers: options.workers)
+    var calibrator = Calibrator()
+    while let batch = try loader.next() { try calibrator.observe(model(Tensor(batch.inputs))) }
+    return try calibrator.calibration(by: method)
+  }
+
   /// The metrics of a network, in evaluation mode, on all examples of a data set; the mode is given back.
   ///
   /// - Parameters:
