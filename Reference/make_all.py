@@ -11,12 +11,13 @@ import make_logits
 import make_print
 import make_tensorops
 import make_tensors
+import quantisation_make
 import training_make
 from common import FIXTURES, VERSION
 
 STEPS = [make_formula, make_print, make_tensors, make_layers, make_tensorops,
          make_feature_maps, make_init_stats, make_logits, families,
-         gradients_make, learning_make, training_make]
+         gradients_make, learning_make, training_make, quantisation_make]
 
 
 def main():

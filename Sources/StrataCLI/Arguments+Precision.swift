@@ -6,7 +6,8 @@ extension Option {
     summary: "What convolutions and linear layers multiply: float32, bfloat16, float16 or int8 (float32).")
   static let calibrate = Option(
     name: "calibrate", value: "WHERE",
-    summary: "For int8: a picture, a folder or a pattern of such as will come, or a calibration that was saved.")
+    summary:
+      "For int8: a picture, a folder or a pattern of such as will come, or a calibration that was saved.")
   static let saveCalibration = Option(
     name: "save-calibration", value: "FILE", summary: "Keep the calibration (JSON).")
 }
@@ -44,12 +45,17 @@ extension Arguments {
   }
 
   /// The calibration that `--calibrate` leads to, kept where that is asked for; nil where the option is not given.
-  func calibration(of model: Module, _ preset: ImagePreset) throws(StrataError) -> Calibration? {
+  func calibration(of subject: Subject) throws(StrataError) -> Calibration? {
     guard let place = value("calibrate") else { return nil }
     if place.lowercased().hasSuffix(".json") { return try keep(try Calibration(contentsOf: place)) }
     let paths = try ImageFiles.expand(place)
     guard !paths.isEmpty else { throw StrataError(.file, "\(place): there is no picture to calibrate on") }
-    return try keep(try model.calibrate(onPictures: paths, preset: preset))
+    guard subject.imageShape[0] == 3 else {
+      throw StrataError(
+        .argument, "\(subject.name) takes \(subject.imageShape[0]) channels, and pictures have 3")
+    }
+    let preset = ImagePreset(forSide: subject.imageShape[1])
+    return try keep(try subject.model.calibrate(onPictures: paths, preset: preset))
   }
 
   /// Writes a calibration where `--save-calibration` says.

@@ -29,7 +29,8 @@ extension Command {
     if let threads = try arguments.number("threads", in: 1...1024) { Engine.threadCount = threads }
     let precisionName = try arguments.precisionName()
     guard !arguments.has("train") || [.float32, .bfloat16].contains(precisionName) else {
-      throw StrataError(.argument, "--train measures float32 or bfloat16: nothing is trained in \(precisionName)")
+      throw StrataError(
+        .argument, "--train measures float32 or bfloat16: nothing is trained in \(precisionName)")
     }
     // Losses can be compared from run to run.
     manualSeed(0)
@@ -54,7 +55,7 @@ extension Command {
       var losses: [Double] = []
       if arguments.has("train"), arguments.has("no-dropout") { try model.removeDropout() }
       let precision = try arguments.precision(precisionName) { () throws(StrataError) in
-        try arguments.calibration(of: model, subject, images: given)
+        try arguments.calibration(of: subject, images: given)
       }
       let result = try Engine.autocast(to: precision) {
         arguments.has("train")
@@ -86,18 +87,14 @@ extension Command {
 extension Arguments {
   /// The calibration that was asked for, or one on the images at hand, or on random ones.
   fileprivate func calibration(
-    of model: Module, _ subject: Subject, images: HostTensor?
+    of subject: Subject, images: HostTensor?
   ) throws(StrataError) -> Calibration {
-    if value("calibrate") != nil, subject.imageShape[0] != 3 {
-      throw StrataError(
-        .argument, "\(subject.name) takes \(subject.imageShape[0]) channels, and pictures have 3")
-    }
-    if let asked = try calibration(of: model, ImagePreset(forSide: subject.imageShape[1])) { return asked }
+    if let asked = try calibration(of: subject) { return asked }
     // A network that fixes the number of images is calibrated on batches of as many.
     let size = subject.batchSize ?? 8
     let shape = Shape([(16 + size - 1) / size * size] + subject.imageShape)
     let random = HostTensor.normal(shape: shape, key: RandomKey(seed: 1))
-    return try keep(try model.calibrate(on: images ?? random, batchSize: size))
+    return try keep(try subject.model.calibrate(on: images ?? random, batchSize: size))
   }
 }
 

@@ -40,7 +40,9 @@ extension Command {
     let classNames = evaluation.data.classNames
     if arguments.has(.json) {
       var members = metrics.json(classNames: classNames).object ?? [:]
-      if let exact { (members["precision"], members["top1_float32"]) = (.string(name.rawValue), .number(exact.top1)) }
+      if let exact {
+        (members["precision"], members["top1_float32"]) = (.string(name.rawValue), .number(exact.top1))
+      }
       try Output.print(.object(members))
     } else {
       try Output.print(metrics.text(classNames: classNames))

@@ -56,7 +56,8 @@ private struct Prediction {
     guard name != .int8 || arguments.value("calibrate") != nil else {
       throw StrataError(
         .argument,
-        "--precision int8 needs --calibrate with pictures such as will come, to see in which range numbers lie")
+        "--precision int8 needs --calibrate with pictures such as will come, to see in which range numbers lie"
+      )
     }
     guard arguments.operands.count > 1 else { throw StrataError(.argument, "needs pictures behind MODEL") }
     let subject = try arguments.subject(arguments.operands[0])
@@ -71,7 +72,7 @@ private struct Prediction {
     let preset = ImagePreset(forSide: subject.imageShape[1])
     classifier = Classifier(subject.model, preset: preset, labels: labels ?? Labels([]))
     precision = try arguments.precision(name) { () throws(StrataError) in
-      try arguments.calibration(of: subject.model, preset) ?? Calibration(layers: [:])
+      try arguments.calibration(of: subject) ?? Calibration(layers: [:])
     }
     var paths: [String] = []
     var failures: [(String, StrataError)] = []

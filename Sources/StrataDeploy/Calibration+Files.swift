@@ -13,7 +13,7 @@ extension Module {
   ///   - preset: How they become the network's input.
   ///   - method: How a range follows from the numbers that were seen.
   public final func calibrate(
-    onPictures paths: [String], preset: ImagePreset = .imageNet, method: Calibration.Method = .minMax
+    onPictures paths: [String], preset: ImagePreset = .imageNet, method: Calibration.Method = .standard
   ) throws(StrataError) -> Calibration {
     let mode = isTraining
     eval()
@@ -41,7 +41,8 @@ extension Calibration {
       let ends = value.array?.compactMap(\.number) ?? []
       guard ends.count == 2, ends[1] >= 0, ends[1] < 1e30, ends[0] == 0 || ends[0] == -ends[1] else {
         throw StrataError(
-          .format, "\(path): the range of \(layer) is two numbers, 0 or the second below 0 first, not \(value)")
+          .format,
+          "\(path): the range of \(layer) is two numbers, 0 or the second below 0 first, not \(value)")
       }
       return Range(limit: Float(ends[1]), isSigned: ends[0] < 0)
     }

@@ -12,7 +12,7 @@ extension Module {
   ///   - method: How a range follows from the numbers that were seen.
   ///   - batchSize: Images that run at once.
   public final func calibrate(
-    on images: HostTensor, method: Calibration.Method = .minMax, batchSize: Int = 8
+    on images: HostTensor, method: Calibration.Method = .standard, batchSize: Int = 8
   ) throws(StrataError) -> Calibration {
     let mode = isTraining
     eval()

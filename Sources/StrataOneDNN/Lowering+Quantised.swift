@@ -19,7 +19,8 @@ extension Lowering {
     let biasLayout = bias.flatMap { program.slots[$0].layout }
     let residual = epilogue.addsResidual ? slot(of: node.operands[node.operands.count - 1]) : nil
     // A sum needs a residual that takes as many bytes as the result.
-    let addend = output == nil ? nil : residual.flatMap { byteScales[$0] ?? quantisation.residuals[self.node] }
+    let addend =
+      output == nil ? nil : residual.flatMap { byteScales[$0] ?? quantisation.residuals[self.node] }
     if output != nil, residual != nil, addend == nil { return nil }
     let window = ConvolutionWindow(image, plan.graph[node.operands[1]].type.shape, settings, node.type.shape)
     var operations: [Attributes.PostOperation] = []
@@ -27,24 +28,27 @@ extension Lowering {
       operations.append(addend.map { .sum(scale: $0.scale, type: $0.type) } ?? .sum())
     }
     if let activation = epilogue.activation { operations.append(.eltwise(Eltwise(activation))) }
-    let attributes = try Attributes(operations, scales: scales(output, weightAxes: settings.groups == 1 ? 1 : 3))
+    let attributes = try Attributes(
+      operations, scales: scales(output, weightAxes: settings.groups == 1 ? 1 : 3))
     let layouts = ConvolutionLayouts(
       image: try Layout.any(image, input.type), weights: try Layout.any(weightShape, dnnl_s8),
       result: try Layout.any(node.type.shape, output?.type ?? dnnl_f32))
-    let primitive = try Primitive("a convolution of \(image) to \(node.type.shape) in int8") {
+    // Where it offers none at all, it has one of floats.
+    let made = try? Primitive("a convolution of \(image) to \(node.type.shape) in int8") {
       description, engine in
       dnnl_convolution_forward_primitive_desc_create(
         &description, engine, dnnl_forward_inference, dnnl_convolution_direct, layouts.image.handle,
         layouts.weights.handle, biasLayout?.handle, layouts.result.handle, window.strides, window.dilation,
         window.before, window.after, attributes.handle)
     }
+    guard let primitive = made, primitive.isFast else { return nil }
     let resultLayout = try primitive.layout(dnnl_query_dst_md, dims: node.type.shape.sizes)
     let addendLayout = try addend.map { scale throws(StrataError) in try resultLayout.stored(as: scale.type) }
-    guard primitive.isFast, addendLayout.map({ $0 != nil }) ?? true else { return nil }
+    guard addendLayout.map({ $0 != nil }) ?? true else { return nil }
     let sourceLayout = try primitive.layout(dnnl_query_src_md, dims: image.sizes)
     let weightLayout = try primitive.layout(dnnl_query_weights_md, dims: weightShape.sizes)
     let values = try reorder(source, to: sourceLayout, as: input)
-    var result: SlotID
+    let result: SlotID
     if let residual {
       result = try sum(
         node, residual, resultLayout, addendLayout.flatMap(\.self) ?? resultLayout, addend, readAlso: values)
@@ -95,12 +99,12 @@ extension Lowering {
     let sourceLayout = try Layout.plain(rows, input.type)
     let anyWeights = try Layout.any(shape, dnnl_s8)
     let resultLayout = try Layout.plain(matrix.shape, output?.type ?? dnnl_f32)
-    let primitive = try Primitive("a linear layer of \(shape) in int8") { description, engine in
+    let made = try? Primitive("a linear layer of \(shape) in int8") { description, engine in
       dnnl_inner_product_forward_primitive_desc_create(
         &description, engine, dnnl_forward_inference, sourceLayout.handle, anyWeights.handle,
         biasLayout?.handle, resultLayout.handle, attributes.handle)
     }
-    guard primitive.isFast else { return nil }
+    guard let primitive = made, primitive.isFast else { return nil }
     let values = try reorder(source, to: sourceLayout, as: input)
     let result = makeSlot(matrix, resultLayout)
     byteScales[result] = output
@@ -110,7 +114,8 @@ extension Lowering {
       others.append((argument: DNNL_ARG_ATTR_MULTIPLE_POST_OP_BASE | DNNL_ARG_SRC_1, slot: view))
     }
     try append(
-      primitive, values, weights, shape, try primitive.layout(dnnl_query_weights_md, dims: shape.sizes), input,
+      primitive, values, weights, shape, try primitive.layout(dnnl_query_weights_md, dims: shape.sizes),
+      input,
       bias, result, output, others)
     if node.type.shape == matrix.shape { return result }
     return makeAlias(of: result, node.type, try Layout.plain(node.type.shape))

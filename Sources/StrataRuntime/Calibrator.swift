@@ -37,7 +37,8 @@ public struct Calibrator {
         var ranges = layers[read.path] ?? Ranges()
         var histogram = read.isResidual ? ranges.residual ?? MagnitudeHistogram() : ranges.input
         guard histogram.add(numbers) else {
-          throw StrataError(.argument, "\(read.path) reads numbers that are not finite: nothing to calibrate on")
+          throw StrataError(
+            .argument, "\(read.path) reads numbers that are not finite: nothing to calibrate on")
         }
         if read.isResidual { ranges.residual = histogram } else { ranges.input = histogram }
         layers[read.path] = ranges
@@ -57,7 +58,7 @@ public struct Calibrator {
   }
 
   /// The ranges that follow from what was seen.
-  public func calibration(by method: Calibration.Method = .minMax) throws(StrataError) -> Calibration {
+  public func calibration(by method: Calibration.Method = .standard) throws(StrataError) -> Calibration {
     guard !layers.isEmpty else {
       throw StrataError(.argument, "no convolution or linear layer was seen that could be calibrated")
     }

@@ -1,11 +1,5 @@
 import StrataCore
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Darwin)
-  import Darwin
-#endif
-
 /// How often which magnitudes occur. It grows by powers of two, so that batches may come one after the other.
 struct MagnitudeHistogram: Sendable {
   private static let binCount = 2048
@@ -72,8 +66,7 @@ struct MagnitudeHistogram: Sendable {
       switch method {
       case .minMax: largest
       case .percentile(let percent): percentile(percent)
-      case .meanSquaredError: best(cost: squaredError)
-      case .entropy: best(cost: divergence)
+      case .meanSquaredError: leastSquaredError
       }
     return Calibration.Range(limit: min(limit, largest), isSigned: isSigned)
   }
@@ -91,14 +84,14 @@ struct MagnitudeHistogram: Sendable {
     return largest
   }
 
-  /// The end of the bins whose cost is least, among those down to an eighth of the largest.
-  private func best(cost: (Int) -> Double) -> Float {
+  /// The end of the bins that lose least, among those down to an eighth of the largest.
+  private var leastSquaredError: Float {
     guard end > 0 else { return largest }
     let used = min(Self.binCount, Int((largest / width).rounded(.up)))
-    var best = (bins: used, cost: cost(used))
+    var best = (bins: used, error: squaredError(used))
     for bins in stride(from: max(levels, used / 8), to: used, by: max(1, used / 256)) {
-      let cost = cost(bins)
-      if cost < best.cost { best = (bins, cost) }
+      let error = squaredError(bins)
+      if error < best.error { best = (bins, error) }
     }
     return Float(best.bins) * width
   }
@@ -110,27 +103,6 @@ struct MagnitudeHistogram: Sendable {
     for bin in bins..<Self.binCount {
       let beyond = Double(bin - bins) + 0.5
       sum += counts[bin] * beyond * beyond
-    }
-    return sum
-  }
-
-  /// The divergence of the distribution that so many bins give after rounding from the one before.
-  private func divergence(_ bins: Int) -> Double {
-    var whole = Array(counts[..<bins])
-    whole[bins - 1] += counts[bins...].reduce(0, +)
-    let (all, kept) = (whole.reduce(0, +), counts[..<bins].reduce(0, +))
-    guard all > 0, kept > 0 else { return .infinity }
-    var sum = 0.0
-    for level in 0..<levels {
-      let group = level * bins / levels..<(level + 1) * bins / levels
-      let used = group.count { counts[$0] > 0 }
-      guard used > 0 else { continue }
-      let shared = counts[group].reduce(0, +) / Double(used)
-      for bin in group where whole[bin] > 0 {
-        // An outlier's bin that was empty has a share of nearly nothing.
-        let after = counts[bin] > 0 ? shared / kept : 1e-9
-        sum += whole[bin] / all * log(whole[bin] / all / after)
-      }
     }
     return sum
   }

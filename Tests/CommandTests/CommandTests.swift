@@ -1,5 +1,6 @@
 import Foundation
 import Strata
+import StrataTestSupport
 import Testing
 
 @Suite("Commands") struct CommandTests {
@@ -84,7 +85,53 @@ import Testing
     }
     let mistake = try Tool.run(["bench", "mobilenet_v1", "--precision", "int3"])
     #expect(mistake.status == 2)
-    #expect(mistake.message.contains("--precision expects float32 or bfloat16, got int3"))
+    #expect(
+      mistake.message.contains("--precision expects one of float32, bfloat16, float16, int8, got int3"))
+    let half = try Tool.run(["bench", "lenet5", "--precision", "f16", "--json"]).json()
+    #expect(half["precision"] == "float16")
+    #expect(try #require(half["largest_difference"]?.number) < 0.002)
+  }
+
+  @Test("int8 is calibrated on pictures, or on random images, or as a file says")
+  func int8() throws {
+    guard OneDNNBackend.hasInstructions(for: .int8) else {
+      let result = try Tool.run(["bench", "lenet5", "--precision", "int8"])
+      #expect(result.status == 2 && result.message.contains("this processor has no instructions for int8"))
+      return
+    }
+    let folder = try TemporaryFolder()
+    let (weights, saved) = (folder.path("w.safetensors"), folder.path("ranges.json"))
+    #expect(try Tool.run(["init", "mobilenet_v1", "--classes", "3", "--output", weights]).status == 0)
+    let network = ["mobilenet_v1", "--classes", "3", "--precision", "int8"]
+    let picture = Fixtures.folder + "/images/large.jpg"
+    let bench = try Tool.run(["bench"] + network)
+    #expect(bench.output.contains("Calibration  16 random images") && bench.output.contains("First class"))
+    let prediction =
+      ["predict"] + network + ["--weights", weights, picture, "--json", "--calibrate"]
+    let first = try Tool.run(prediction + [Fixtures.folder + "/images/o*.png", "--save-calibration", saved])
+    #expect(first.status == 0, "\(first.message)")
+    #expect(first.message.hasPrefix("int8: scores differ from float32's by "))
+    let second = try Tool.run(prediction + [saved])
+    #expect(second.status == 0 && second.output == first.output)
+
+    let damaged = folder.path("damaged.json")
+    try Data(#"{"strata.calibration": {"features.0": {"input": [1, 2]}}}"#.utf8).write(
+      to: URL(fileURLWithPath: damaged))
+    try Data("{}".utf8).write(to: URL(fileURLWithPath: folder.path("none.json")))
+    let cases: [([String], String)] = [
+      (Array(prediction.dropLast()), "--precision int8 needs --calibrate with pictures"),
+      (prediction + [damaged], "the range of features.0 is two numbers"),
+      (prediction + [folder.path("none.json")], "is no calibration"),
+      (prediction + [folder.path("missing")], "there is no such file or folder"),
+      (["bench", "lenet5", "--calibrate", saved], "--calibrate goes with --precision int8"),
+      (["bench", "lenet5", "--precision", "int8", "--calibrate", saved], "is not in the calibration"),
+      (["bench", "lenet5", "--precision", "int8", "--train"], "nothing is trained in int8"),
+    ]
+    for (words, sentence) in cases {
+      let result = try Tool.run(words)
+      #expect(result.status == 2 && result.message.contains(sentence), "\(result.message)")
+      #expect(result.message.split(separator: "\n").count == 1)
+    }
   }
 
   @Test("networks are verified property by property") func verify() throws {

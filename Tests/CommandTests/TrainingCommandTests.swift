@@ -28,6 +28,16 @@ import Testing
     let manifest = try JSONValue.parse(folder.text("run/manifest.json"))
     #expect(try eval.json() == manifest["result"]?["validation"])
 
+    if OneDNNBackend.hasInstructions(for: .int8) {
+      let rounded = try Tool.run([
+        "eval", "small_cnn", Self.data, "--weights", "\(run)/last.safetensors", "--width", "0.125",
+        "--precision", "int8", "--json",
+      ])
+      let json = try rounded.json()
+      #expect(json["precision"] == "int8")
+      #expect(try json["top1_float32"] == eval.json()["top1"])
+    }
+
     let again = try Tool.run(["replay", run, "--json"])
     #expect(again.status == 0)
     #expect(try again.json()["same"] == true)

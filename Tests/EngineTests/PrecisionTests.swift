@@ -38,6 +38,15 @@ extension EngineSuite {
       #expect(rounded[7] < 0.9 * rounded[0])
     }
 
+    @Test("float16 keeps the weights of linear layers in 11 bits, whatever their size") func halves() throws {
+      let model = Networks.residual()
+      let images = Networks.images(4, size: 24)
+      let exact = try model(images).value()
+      let rounded = try Engine.autocast(to: .float16) { try model(images).value() }
+      #expect(difference(rounded, exact, relative: 1e-3, scale: .largestMagnitude) == nil)
+      #expect(difference(rounded, exact, relative: 1e-6, scale: .largestMagnitude) != nil)
+    }
+
     @Test("the reference engine says that it has float32 alone") func reference() throws {
       try EngineCase.referencePlain.run {
         let error = #expect(throws: StrataError.self) { try Engine.autocast(to: .bfloat16) {} }
@@ -53,10 +62,11 @@ extension EngineSuite {
 
     @Test("names are read as PyTorch's users write them") func names() {
       #expect(
-        ["bf16", "bfloat16", "fp32", "f32", "float32"].map(Precision.init(name:)) == [
-          .bfloat16, .bfloat16, .float32, .float32, .float32,
-        ])
-      #expect(Precision(name: "int4") == nil)
+        ["bf16", "bfloat16", "fp32", "f32", "float32", "f16", "fp16", "int8"].map(Precision.Name.init(_:))
+          == [
+            .bfloat16, .bfloat16, .float32, .float32, .float32, .float16, .float16, .int8,
+          ])
+      #expect(Precision.Name("int4") == nil)
     }
   }
 }

@@ -67,7 +67,7 @@ public struct Evaluation {
 
   /// Finds the ranges of what the network's layers read on examples that it learnt from, evenly chosen.
   public func calibrate(
-    examples count: Int = 256, method: Calibration.Method = .minMax
+    examples count: Int = 256, method: Calibration.Method = .standard
   ) throws(StrataError) -> Calibration {
     let all = data.training.count
     let indices = (0..<min(count, all)).map { $0 * all / min(count, all) }
