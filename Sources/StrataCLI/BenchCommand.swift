@@ -91,7 +91,7 @@ extension Arguments {
   ) throws(StrataError) -> Calibration {
     if let asked = try calibration(of: subject) { return asked }
     // A network that fixes the number of images is calibrated on batches of as many.
-    let size = subject.batchSize ?? 8
+    let size = subject.batchSize ?? 1
     let shape = Shape([(16 + size - 1) / size * size] + subject.imageShape)
     let random = HostTensor.normal(shape: shape, key: RandomKey(seed: 1))
     return try keep(try subject.model.calibrate(on: images ?? random, batchSize: size))

@@ -19,11 +19,9 @@ extension Module {
     eval()
     defer { if mode { train() } }
     var calibrator = Calibrator()
-    // A few at a time: all that layers read has to fit into memory.
-    for first in stride(from: 0, to: paths.count, by: 8) {
-      var images: [Image] = []
-      for path in paths[first..<min(first + 8, paths.count)] { images.append(try Image(contentsOf: path)) }
-      try calibrator.observe(self(Tensor(preset.batch(of: images))))
+    // One at a time: all that layers read has to fit into memory.
+    for path in paths {
+      try calibrator.observe(self(Tensor(preset.batch(of: [try Image(contentsOf: path)]))))
     }
     return try calibrator.calibration(by: method)
   }

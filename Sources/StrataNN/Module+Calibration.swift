@@ -10,9 +10,9 @@ extension Module {
   /// - Parameters:
   ///   - images: Images as the network takes them, `[N, C, H, W]`.
   ///   - method: How a range follows from the numbers that were seen.
-  ///   - batchSize: Images that run at once.
+  ///   - batchSize: Images that run at once. All that layers read has to fit into memory, and more are no faster.
   public final func calibrate(
-    on images: HostTensor, method: Calibration.Method = .standard, batchSize: Int = 8
+    on images: HostTensor, method: Calibration.Method = .standard, batchSize: Int = 1
   ) throws(StrataError) -> Calibration {
     let mode = isTraining
     eval()

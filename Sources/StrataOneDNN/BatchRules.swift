@@ -26,13 +26,15 @@ struct BatchRules {
   /// The best cut, or nil where all images are best computed at once.
   func split() -> BatchSplit? {
     guard options.kernels.contains(.batchParts), let batch, batch > 1 else { return nil }
+    // A quarter of the bytes leaves little to win, and the value at the cut would have to become floats.
+    if options.precision.name == .int8, options.forcedPart == nil { return nil }
     let cuts = self.cuts
     if let size = options.forcedPart {
       return cuts.reversed().lazy.compactMap { BatchSplit(plan, after: $0, size: size) }.first
     }
     let nodes = Array(plan.graph.nodes.indices)
     let whole = nodes.map { cost($0, images: batch, of: batch) }
-    let arithmetic = nodes.reduce(0) { $0 + seconds(of: $1) }
+    let arithmetic = nodes.reduce(0) { $0 + seconds(of: $1) } / options.precision.directSpeed
     var best: (cut: NodeID, size: Int, gain: Double)?
     for size in 1..<batch where batch % size == 0 {
       var gain = 0.0
@@ -73,15 +75,17 @@ struct BatchRules {
     return cuts
   }
 
-  /// Seconds that a step costs for so many images besides its arithmetic.
+  /// Seconds that a step costs for so many images besides its arithmetic. Numbers that are multiplied faster are
+  /// shorter by as much.
   private func cost(_ index: Int, images: Int, of batch: Int) -> Double {
     let node = plan.graph.nodes[index]
     guard !plan.isConstant[index], node.op.leafSlot == nil else { return 0 }
     let (constant, computed) = node.operands.reduce(into: (0.0, 0.0)) { sums, operand in
-      let bytes = Double(plan.graph[operand].type.byteCount)
+      let bytes = Double(plan.graph[operand].type.byteCount) / options.precision.directSpeed
       if plan.isConstant[operand.index] { sums.0 += bytes } else { sums.1 += bytes }
     }
-    let moved = (computed + Double(node.type.byteCount)) * Double(images) / Double(batch)
+    let result = Double(node.type.byteCount) / options.precision.directSpeed
+    let moved = (computed + result) * Double(images) / Double(batch)
     let share = moved * moved / (moved * moved + Self.cachedBytes * Self.cachedBytes)
     return Self.stepTime + constant / Self.weightSpeed + share * moved / Self.imageSpeed
   }

@@ -177,7 +177,7 @@ struct KernelRules {
 
 extension Precision {
   /// How much faster than in 32-bit floats oneDNN's direct convolution is.
-  fileprivate var directSpeed: Double {
+  var directSpeed: Double {
     switch name {
     case .float32, .float16: 1
     case .bfloat16: 2

@@ -55,7 +55,7 @@ struct Lowering {
     self.options = options
     self.threads = threads
     rules = KernelRules(plan, options, threads: threads)
-    quantisation = try QuantisationRules(rules)
+    quantisation = QuantisationRules(rules)
     slots = Array(repeating: nil, count: plan.graph.nodes.count)
     elementwise = ElementwiseGroups(plan, except: [], isOn: false, takesImages: true)
     for (index, node) in plan.graph.nodes.enumerated() {

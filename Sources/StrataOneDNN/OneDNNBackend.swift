@@ -19,6 +19,7 @@ public struct OneDNNBackend: Backend {
 
   /// Chooses primitives and layouts for a plan, and places its buffers.
   public func compile(_ plan: Plan) throws(StrataError) -> any Executable {
+    try QuantisationRules.check(plan, options.precision)
     if let split = BatchRules(plan: plan, options: options).split() {
       return try SplitExecutable(split, options, threads: Engine.threadCount)
     }

@@ -30,18 +30,10 @@ struct QuantisationRules {
   /// How values are stored that stay integers.
   private(set) var stored: [Int: ByteScale] = [:]
 
-  init(_ rules: KernelRules) throws(StrataError) {
+  init(_ rules: KernelRules) {
     guard case .int8(let calibration) = rules.options.precision, !rules.trains else { return }
     let plan = rules.plan
-    let layers = plan.quantisable
-    let known = layers.filter { calibration.layers[plan.graph.nodes[$0.index].origin.path] != nil }
-    if let first = layers.first, known.isEmpty {
-      throw StrataError(
-        .argument,
-        "\(plan.graph.nodes[first.index].origin.label) is not in the calibration, nor is any other layer: "
-          + "it is another network's")
-    }
-    for layer in known where rules.winograd(layer.index) == nil {
+    for layer in plan.quantisable where rules.winograd(layer.index) == nil {
       let node = plan.graph.nodes[layer.index]
       guard Lowering.isNative(node.type), plan.graph.operandTypes(node).allSatisfy(Lowering.isNative),
         let ranges = calibration.layers[node.origin.path]
@@ -50,6 +42,18 @@ struct QuantisationRules {
       residuals[layer.index] = ranges.residual.map { ByteScale($0) }
     }
     store(plan)
+  }
+
+  /// Refuses a calibration that knows none of a plan's layers.
+  static func check(_ plan: Plan, _ precision: Precision) throws(StrataError) {
+    guard case .int8(let calibration) = precision else { return }
+    let origins = plan.quantisable.map { plan.graph.nodes[$0.index].origin }
+    guard let first = origins.first, origins.allSatisfy({ calibration.layers[$0.path] == nil }) else {
+      return
+    }
+    throw StrataError(
+      .argument,
+      "\(first.label) is not in the calibration, nor is any other layer: it is another network's")
   }
 
   /// Finds what is stored as integers, the last values first.

@@ -72,7 +72,7 @@ public struct Evaluation {
     let all = data.training.count
     let indices = (0..<min(count, all)).map { $0 * all / min(count, all) }
     let loader = try DataLoader(
-      try data.training.subset(indices), batchSize: 32, transform: preparation.evaluation,
+      try data.training.subset(indices), batchSize: 8, transform: preparation.evaluation,
       workers: options.workers)
     var calibrator = Calibrator()
     while let batch = try loader.next() { try calibrator.observe(model(Tensor(batch.inputs))) }
