@@ -75,7 +75,9 @@ struct QuantisationRules {
 
   private func givesBytes(_ node: Node, _ index: Int) -> Bool {
     if case .maxPool2d = node.op { return true }
-    return inputs[index] != nil && node.type.shape.rank != 3
+    // The rows of a linear layer of more axes go by another shape than its result.
+    if case .linear = node.op, node.type.shape.rank != 2 { return false }
+    return inputs[index] != nil
   }
 
   /// The scale in which a node can read the operand at a position as integers, if it can.

@@ -124,7 +124,7 @@ import Testing
       (prediction + [folder.path("none.json")], "is no calibration"),
       (prediction + [folder.path("missing")], "there is no such file or folder"),
       (["bench", "lenet5", "--calibrate", saved], "--calibrate goes with --precision int8"),
-      (["bench", "lenet5", "--precision", "int8", "--calibrate", saved], "is not in the calibration"),
+      (["bench", "resnet20", "--precision", "int8", "--calibrate", saved], "is not in the calibration"),
       (["bench", "lenet5", "--precision", "int8", "--train"], "nothing is trained in int8"),
     ]
     for (words, sentence) in cases {
