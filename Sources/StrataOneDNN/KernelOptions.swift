@@ -13,6 +13,8 @@ import StrataRuntime
 public enum OwnKernel: String, Sendable, Hashable, CaseIterable {
   /// 3×3 and 5×5 convolutions with stride 1 by Winograd's minimal filtering.
   case winograd
+  /// The gradients of 3×3 convolutions' weights in the same way.
+  case winogradGradients
   /// 1×1 convolutions.
   case pointwise
   /// Depthwise 3×3 convolutions together with the 1×1 convolution that follows.

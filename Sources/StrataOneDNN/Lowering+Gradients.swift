@@ -61,11 +61,16 @@ extension Lowering {
   ) throws(StrataError) -> SlotID {
     let key = GradientKey(kind: .convolution(settings, weights: weights), operands: node.operands)
     if let known = gradientParts[key]?[wantsBias ? 1 : 0] { return known }
+    let hasBias = wantsBias || biasGradients.contains(key)
+    if let parts = try lowerWinogradWeightGradient(node, settings, weights, hasBias: hasBias) {
+      gradientParts[key] = parts
+      share(parts)
+      return parts[wantsBias ? 1 : 0]
+    }
     let (source, gradient) = (slot(of: node.operands[0]), slot(of: node.operands[1]))
     let (image, upstream) = (program.slots[source].type.shape, program.slots[gradient].type.shape)
     let grouped = settings.grouped(weights)
     let window = ConvolutionWindow(image, weights, settings, upstream)
-    let hasBias = wantsBias || biasGradients.contains(key)
     // Stored as parameters are, whatever the images.
     let sums = try Layout.any(grouped)
     let biasLayout = hasBias ? try Layout.plain([weights[0]]) : nil

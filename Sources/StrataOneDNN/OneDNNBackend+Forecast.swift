@@ -22,6 +22,11 @@ extension OneDNNBackend {
     let rules = KernelRules(plan, options, threads: Engine.threadCount)
     var waiting: [Int: WaitingDepthwise] = [:]
     for (index, node) in plan.graph.nodes.enumerated() {
+      if let job = rules.winogradGradient(index) {
+        forecast.scratchByteCounts[index] = job.scratchByteCount
+      } else if let job = rules.winogradWeightGradient(index) {
+        forecast.scratchByteCounts[index] = job.gradientScratchByteCount
+      }
       guard case .conv2d = node.op else { continue }
       if let (depthwise, next) = rules.depthwise(index) {
         waiting[next] = depthwise
