@@ -27,6 +27,8 @@ public enum OwnKernel: String, Sendable, Hashable, CaseIterable {
   case elementwise
   /// Batch norm in training with the rectifier behind it.
   case rectifiedNorms
+  /// Batch norm in training with the residual that is added to it and the rectifier behind the sum.
+  case residualNorms
   /// One layout for a convolution and its gradients.
   case trainingLayouts
   /// Large batches in parts, so that intermediate results stay in the cache.

@@ -78,6 +78,10 @@ struct KernelRules {
     return winogradWeightGradient(index, settings, weights)
   }
 
+  /// Pixels along each axis below which a weight meets so few pairs of pixels that its gradient is often exactly 0.
+  /// Filtering rounds that to something, which optimisers that divide by gradients' size make whole steps of.
+  private static let leastSide = 7
+
   /// The same for the node of the weights' or of the bias's gradient.
   func winogradWeightGradient(_ index: Int, _ settings: Convolution, _ weights: Shape) -> strata_winograd? {
     let shapes = plan.graph.operandTypes(plan.graph.nodes[index]).map(\.shape)
@@ -87,7 +91,10 @@ struct KernelRules {
     else { return nil }
     let work = WinogradWork(
       image: shapes[0], result: shapes[1], kernel: 3, directSpeed: 1, preparesEachTime: true)
-    guard options.forcedWinograd != nil || work.weightGradient < work.direct * 0.95 else { return nil }
+    let isChosen =
+      shapes[1][2] >= KernelRules.leastSide && shapes[1][3] >= KernelRules.leastSide
+      && work.weightGradient < work.direct * 0.95
+    guard options.forcedWinograd != nil || isChosen else { return nil }
     return job(work, WinogradForm(tile: 4, isLate: false), settings.padding)
   }
 
@@ -190,6 +197,17 @@ struct KernelRules {
       stride_width: Int32(settings.stride.width), pad_top: Int32(settings.padding.height),
       pad_left: Int32(settings.padding.width), result: strata_image_layout(), low: bounds.low,
       high: bounds.high)
+  }
+
+  // MARK: Norms
+
+  /// The batch norms that are lowered with a sum and a rectifier; `norms` are those behind their moments. Where
+  /// images are trained in blocks of 16 channels they lie as the kernel reads them.
+  func residualNorms(_ norms: [NodeID: NodeID]) -> ResidualNorms {
+    guard options.kernels.isSuperset(of: [.residualNorms, .trainingLayouts]), trains,
+      options.instructionSet == .avx512, options.precision == .float32
+    else { return ResidualNorms() }
+    return ResidualNorms(plan, norms)
   }
 
   // MARK: What all ask

@@ -221,6 +221,7 @@ extension Lowering {
 
   /// Computes a batch's moments and, in the same pass over it, the normalisation that uses them.
   mutating func lowerMoments(_ node: Node) throws(StrataError) -> SlotID? {
+    if let moments = try lowerResidualNorm(node) { return moments }
     guard !isPreparing, let normID = normalisations[NodeID(self.node)] else { return nil }
     let norm = plan.graph[normID]
     guard case .batchNorm(let epsilon, let isAffine) = norm.op else { return nil }
