@@ -13,6 +13,8 @@ import StrataRuntime
 public enum OwnKernel: String, Sendable, Hashable, CaseIterable {
   /// 3×3 and 5×5 convolutions with stride 1 by Winograd's minimal filtering.
   case winograd
+  /// The gradients of 3×3 convolutions' weights in the same way.
+  case winogradGradients
   /// 1×1 convolutions.
   case pointwise
   /// Depthwise 3×3 convolutions together with the 1×1 convolution that follows.
@@ -25,6 +27,8 @@ public enum OwnKernel: String, Sendable, Hashable, CaseIterable {
   case elementwise
   /// Batch norm in training with the rectifier behind it.
   case rectifiedNorms
+  /// Batch norm in training with the residual that is added to it and the rectifier behind the sum.
+  case residualNorms
   /// One layout for a convolution and its gradients.
   case trainingLayouts
   /// Large batches in parts, so that intermediate results stay in the cache.

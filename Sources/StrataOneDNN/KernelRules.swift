@@ -62,14 +62,51 @@ struct KernelRules {
     let (image, weights, result) = (shapes[0], shapes[1], node.type.shape)
     let isTraining = trains && options.instructionSet == .avx512 && options.precision == .float32
     guard options.kernels.contains(.winograd), isComputed(index),
-      isTraining || !trains && isConstant(node.operands[1]), weights[2] == weights[3],
-      [3, 5].contains(weights[2]), settings.stride == 1, settings.dilation == 1, settings.groups == 1,
-      weights[0] % 16 == 0, weights[1] % 16 == 0
+      isTraining || !trains && isConstant(node.operands[1]), [3, 5].contains(weights[2]),
+      isFilterable(settings, weights)
     else { return nil }
     let work = WinogradWork(
       image: image, result: result, kernel: weights[2],
       directSpeed: options.precision.directSpeed, preparesEachTime: isTraining)
     guard let form = work.bestForm(forced: options.forcedWinograd) else { return nil }
+    return job(work, form, padding)
+  }
+
+  /// The job of the weight gradient of a 3×3 convolution by Winograd's filtering, likewise; its image is the source.
+  func winogradWeightGradient(_ index: Int) -> strata_winograd? {
+    let node = plan.graph.nodes[index]
+    guard case .conv2dWeightGradient(let settings, let weights) = node.op else { return nil }
+    return winogradWeightGradient(index, settings, weights)
+  }
+
+  /// Pixels along each axis below which a weight meets so few pairs of pixels that its gradient is often exactly 0.
+  /// Filtering rounds that to something, which optimisers that divide by gradients' size make whole steps of.
+  private static let leastSide = 7
+
+  /// The same for the node of the weights' or of the bias's gradient.
+  func winogradWeightGradient(_ index: Int, _ settings: Convolution, _ weights: Shape) -> strata_winograd? {
+    let shapes = plan.graph.operandTypes(plan.graph.nodes[index]).map(\.shape)
+    guard options.kernels.contains(.winogradGradients), options.precision == .float32, isComputed(index),
+      options.instructionSet == .avx512 || options.forcedWinograd != nil, weights[2] == 3,
+      isFilterable(settings, weights)
+    else { return nil }
+    let work = WinogradWork(
+      image: shapes[0], result: shapes[1], kernel: 3, directSpeed: 1, preparesEachTime: true)
+    let isChosen =
+      shapes[1][2] >= KernelRules.leastSide && shapes[1][3] >= KernelRules.leastSide
+      && work.weightGradient < work.direct * 0.95
+    guard options.forcedWinograd != nil || isChosen else { return nil }
+    return job(work, WinogradForm(tile: 4, isLate: false), settings.padding)
+  }
+
+  /// Whether Winograd's filtering knows a convolution but for the number of its weights.
+  private func isFilterable(_ settings: Convolution, _ weights: Shape) -> Bool {
+    weights[2] == weights[3] && settings.stride == 1 && settings.dilation == 1 && settings.groups == 1
+      && weights[0] % 16 == 0 && weights[1] % 16 == 0
+  }
+
+  private func job(_ work: WinogradWork, _ form: WinogradForm, _ padding: IntPair) -> strata_winograd {
+    let (image, result) = (work.image, work.result)
     return strata_winograd(
       isa: options.instructionSet.rawValue, threads: Int32(threads), kernel: Int32(work.kernel),
       tile: Int32(form.tile), batch: Int32(image[0]), channels: Int32(image[1]), height: Int32(image[2]),
@@ -163,6 +200,17 @@ struct KernelRules {
       high: bounds.high)
   }
 
+  // MARK: Norms
+
+  /// The batch norms that are lowered with a sum and a rectifier; `norms` are those behind their moments. Where
+  /// images are trained in blocks of 16 channels they lie as the kernel reads them.
+  func residualNorms(_ norms: [NodeID: NodeID]) -> ResidualNorms {
+    guard options.kernels.isSuperset(of: [.residualNorms, .trainingLayouts]), trains,
+      options.instructionSet == .avx512, options.precision == .float32
+    else { return ResidualNorms() }
+    return ResidualNorms(plan, norms)
+  }
+
   // MARK: What all ask
 
   private func isConstant(_ id: NodeID) -> Bool { plan.isConstant[id.index] }
@@ -189,6 +237,11 @@ extension Precision {
 extension strata_winograd {
   /// Bytes that a run needs besides.
   var scratchByteCount: Int { Int(withUnsafePointer(to: self, strata_winograd_scratch_bytes)) }
+
+  /// The same for the weight gradient.
+  var gradientScratchByteCount: Int {
+    Int(withUnsafePointer(to: self, strata_winograd_gradient_scratch_bytes))
+  }
 }
 
 extension strata_pointwise {

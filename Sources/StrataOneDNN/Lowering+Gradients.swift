@@ -61,11 +61,16 @@ extension Lowering {
   ) throws(StrataError) -> SlotID {
     let key = GradientKey(kind: .convolution(settings, weights: weights), operands: node.operands)
     if let known = gradientParts[key]?[wantsBias ? 1 : 0] { return known }
+    let hasBias = wantsBias || biasGradients.contains(key)
+    if let parts = try lowerWinogradWeightGradient(node, settings, weights, hasBias: hasBias) {
+      gradientParts[key] = parts
+      share(parts)
+      return parts[wantsBias ? 1 : 0]
+    }
     let (source, gradient) = (slot(of: node.operands[0]), slot(of: node.operands[1]))
     let (image, upstream) = (program.slots[source].type.shape, program.slots[gradient].type.shape)
     let grouped = settings.grouped(weights)
     let window = ConvolutionWindow(image, weights, settings, upstream)
-    let hasBias = wantsBias || biasGradients.contains(key)
     // Stored as parameters are, whatever the images.
     let sums = try Layout.any(grouped)
     let biasLayout = hasBias ? try Layout.plain([weights[0]]) : nil
@@ -216,6 +221,7 @@ extension Lowering {
 
   /// Computes a batch's moments and, in the same pass over it, the normalisation that uses them.
   mutating func lowerMoments(_ node: Node) throws(StrataError) -> SlotID? {
+    if let moments = try lowerResidualNorm(node) { return moments }
     guard !isPreparing, let normID = normalisations[NodeID(self.node)] else { return nil }
     let norm = plan.graph[normID]
     guard case .batchNorm(let epsilon, let isAffine) = norm.op else { return nil }

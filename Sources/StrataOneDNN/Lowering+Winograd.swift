@@ -33,6 +33,29 @@ extension Lowering {
     return result
   }
 
+  /// Lowers the weight gradient of a 3×3 convolution, and that of its bias, which are row-major as parameters are; nil
+  /// as above.
+  mutating func lowerWinogradWeightGradient(
+    _ node: Node, _ settings: Convolution, _ weights: Shape, hasBias: Bool
+  ) throws(StrataError) -> [SlotID]? {
+    guard var job = rules.winogradWeightGradient(self.node, settings, weights) else { return nil }
+    let gradient = slot(of: node.operands[1])
+    let images = try together(slot(of: node.operands[0]), program.slots[gradient].type.shape)
+    let isTogether = try layout(of: gradient).channelBlocks != nil
+    let from = isTogether ? gradient : try reorder(gradient, to: images.layout)
+    guard let distances = try layout(of: from).channelBlocks else {
+      throw StrataError(.engine, "oneDNN does not describe its layouts")
+    }
+    (job.source, job.result) = (images.distances.source, distances)
+    let result = makeSlot(TensorType(weights, .float32), try Layout.plain(weights))
+    let row: Shape = [weights[0]]
+    let bias = hasBias ? makeSlot(TensorType(row, .float32), try Layout.plain(row)) : nil
+    let scratch = makeSlot(TensorType([job.gradientScratchByteCount], .uint8), nil)
+    let kernel = WinogradGradientKernel(job: job, hasBias: bias != nil)
+    append(.kernel(kernel, [images.source, from, scratch, result] + [bias].compactMap(\.self)))
+    return [result, bias ?? result]
+  }
+
   private mutating func append(
     _ job: strata_winograd, _ images: TogetherImages, _ weights: SlotID, _ result: SlotID,
     bias: SlotID? = nil, residual: SlotID? = nil
@@ -135,6 +158,14 @@ struct WinogradWork {
     return max(products + late, reading) + transforms + (preparesEachTime ? reading : 0)
   }
 
+  /// The weight gradient in tiles of 4, for which the result's gradient is transformed too.
+  var weightGradient: Double {
+    let tiles = Double(self.tiles(WinogradForm(tile: 4, isLate: false)))
+    let products = 36 * tiles * channelPairs * WinogradWork.slowness
+    let transforms = 36 * tiles * Double(image[1] + result[1]) * WinogradWork.macsForElement
+    return max(products, 4 * 9 * channelPairs * WinogradWork.macsForByte) + transforms
+  }
+
   /// The form that is fastest, or nil where the direct way is. One that is forced is taken where there is a kernel for it.
   func bestForm(forced: WinogradForm?) -> WinogradForm? {
     let tiles = kernel == 3 ? [4, 2] : [4]
@@ -180,6 +211,23 @@ private struct WinogradKernel: Kernel {
       strata_winograd_run(
         job, floats(0), floats(1), hasBias ? floats(4) : nil, hasResidual ? floats(hasBias ? 5 : 4) : nil,
         floats(3), floats(2))
+    }
+  }
+}
+
+/// Computes the gradients of weights: image, gradient of the result, scratch, weights' gradient, then the bias's.
+private struct WinogradGradientKernel: Kernel {
+  let job: strata_winograd
+  let hasBias: Bool
+
+  var name: String { "winograd:gradient" }
+
+  func run(_ slots: [UnsafeMutableRawPointer]) {
+    func floats(_ index: Int) -> UnsafeMutablePointer<Float> {
+      slots[index].assumingMemoryBound(to: Float.self)
+    }
+    withUnsafePointer(to: job) { job in
+      strata_winograd_gradient(job, floats(0), floats(1), floats(3), hasBias ? floats(4) : nil, floats(2))
     }
   }
 }

@@ -42,6 +42,8 @@ struct Lowering {
   /// Batch norms that are lowered with their rectifier, and the bits that each keeps for the way back.
   private(set) var rectifiedNorms = RectifiedNorms()
   var rectifierWorkspaces: [NodeID: SlotID] = [:]
+  /// Batch norms that are lowered with the sum and the rectifier behind them.
+  private(set) var residualNorms = ResidualNorms()
   /// Operations on single elements that are lowered together.
   private(set) var elementwise: ElementwiseGroups
   /// Storages with values that nodes to come may ask for.
@@ -58,24 +60,22 @@ struct Lowering {
     quantisation = QuantisationRules(rules)
     slots = Array(repeating: nil, count: plan.graph.nodes.count)
     elementwise = ElementwiseGroups(plan, except: [], isOn: false, takesImages: true)
-    for (index, node) in plan.graph.nodes.enumerated() {
+    for node in plan.graph.nodes {
       if case .maxPool2dGradient(let pooling) = node.op {
         trainedPools.insert(PoolKey(image: node.operands[0], pooling: pooling))
       } else if case .conv2dBiasGradient(let settings, let weights) = node.op {
         biasGradients.insert(
           GradientKey(kind: .convolution(settings, weights: weights), operands: node.operands))
-      } else if case .batchNorm = node.op, let moments = plan.graph.nodes.momentsBehind(0, node.operands[1]),
-        plan.graph.nodes.momentsBehind(1, node.operands[2]) == moments,
-        plan.graph[moments].operands[0] == node.operands[0]
-      {
-        normalisations[moments] = NodeID(index)
       }
     }
+    normalisations = Lowering.normalisations(of: plan.graph)
     if options.kernels.contains(.rectifiedNorms) {
       rectifiedNorms = RectifiedNorms(plan, normalisations.values)
     }
+    residualNorms = rules.residualNorms(normalisations)
     elementwise = ElementwiseGroups(
-      plan, except: rectifiedNorms.taken, isOn: options.kernels.contains(.elementwise),
+      plan, except: rectifiedNorms.taken.union(residualNorms.taken),
+      isOn: options.kernels.contains(.elementwise),
       takesImages: options.precision != .bfloat16)
   }
 

@@ -22,6 +22,11 @@ extension OneDNNBackend {
     let rules = KernelRules(plan, options, threads: Engine.threadCount)
     var waiting: [Int: WaitingDepthwise] = [:]
     for (index, node) in plan.graph.nodes.enumerated() {
+      if let job = rules.winogradGradient(index) {
+        forecast.scratchByteCounts[index] = job.scratchByteCount
+      } else if let job = rules.winogradWeightGradient(index) {
+        forecast.scratchByteCounts[index] = job.gradientScratchByteCount
+      }
       guard case .conv2d = node.op else { continue }
       if let (depthwise, next) = rules.depthwise(index) {
         waiting[next] = depthwise
@@ -35,15 +40,21 @@ extension OneDNNBackend {
         forecast.scratchByteCounts[index] = job.scratchByteCount
       }
     }
-    foretellElementwise(plan, in: &forecast)
+    let norms = rules.residualNorms(Lowering.normalisations(of: plan.graph))
+    for (moments, tail) in norms.tails {
+      for node in [tail.norm, tail.sum, tail.rectifier] { forecast.turns[node.index] = moments.index }
+    }
+    foretellElementwise(plan, except: norms.taken, in: &forecast)
     return forecast
   }
 
   /// Operations on single elements that are one step, and write over what they read last.
-  private func foretellElementwise(_ plan: Plan, in forecast: inout WorkspaceForecast) {
+  private func foretellElementwise(
+    _ plan: Plan, except taken: Set<Int>, in forecast: inout WorkspaceForecast
+  ) {
     let graph = plan.graph
     let all = ElementwiseGroups(
-      plan, except: [], isOn: options.kernels.contains(.elementwise),
+      plan, except: taken, isOn: options.kernels.contains(.elementwise),
       takesImages: options.precision != .bfloat16)
     for group in all.groups {
       let members = Set(group.members)

@@ -60,5 +60,25 @@ extension EngineSuite {
         #expect(difference(result, expected, relative: 1e-4, scale: .largestMagnitude) == nil)
       }
     }
+
+    @Test(
+      "end a residual block in one pass: norm, sum and rectifier",
+      .enabled(if: KernelOptions.InstructionSet.best == .avx512), arguments: [(1, 9), (2, 5), (3, 17)])
+    func residualNorms(batch: Int, size: Int) throws {
+      let first = Sequential(Conv2d(3, 32, kernelSize: 3, padding: 1), ReLU())
+      let branch = Sequential(Conv2d(32, 32, kernelSize: 1, bias: false), BatchNorm2d(32))
+      let last = Conv2d(32, 16, kernelSize: 1)
+      for module in [first, branch, last] as [Module] { Formula.fill(module.train()) }
+      let x = first(Networks.images(batch, size: size))
+      let y = last((branch(x + 3) + x).relu())
+      let parameters = [first, branch, last].flatMap { (module: Module) in module.parameters.map(\.tensor) }
+      let trace = Trace(of: [y] + gradients(of: y.square().mean(), wrt: parameters))
+      let steps = try EngineCase.optimised.run { try Engine.profile(trace) }
+      #expect(steps.count { $0.implementation == "norm:residual" } == 1)
+      let expected = try EngineCase.referencePlain.results(of: trace)
+      for (result, expected) in zip(try EngineCase.optimised.results(of: trace), expected) {
+        #expect(difference(result, expected, relative: 1e-3, scale: .largestMagnitude) == nil)
+      }
+    }
   }
 }

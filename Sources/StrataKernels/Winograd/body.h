@@ -284,6 +284,33 @@ INLINE void transform_taps(const int size, const floats *tap, float *result, int
   }
 }
 
+/// The weights of 16 outputs and as many channels, as [channel][tap], of rows of 16 channels for each output.
+INLINE void ordered_taps(const int taps, const float *rows, int64_t row, floats *tap) {
+  for (int part = 0; part < taps; part++) {
+    UNROLL for (int i = 0; i < LANES; i++) tap[part * LANES + i] = load(rows + i * row + part * LANES);
+    transpose(tap + part * LANES);
+  }
+}
+
+/// The weights of 16 neighbours, turned by 180°.
+INLINE void turned_taps(const int taps, const float *weights, floats *tap) {
+  floats square[LANES];
+  UNROLL for (int i = 0; i < LANES - 1; i++) square[i] = load(weights + i * taps);
+  if (taps == 9) {
+    // The last row ends where the weights may end.
+    const floats end = load(weights + 8 * LANES);
+    square[15] = __builtin_shufflevector(end, end, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0, 0, 0, 0, 0, 0, 0);
+  } else {
+    square[15] = load(weights + 15 * taps);
+  }
+  transpose(square);
+  UNROLL for (int t = 0; t < taps && t < LANES; t++) tap[taps - 1 - t] = square[t];
+  if (taps <= LANES) return;
+  UNROLL for (int i = 0; i < LANES; i++) square[i] = load(weights + (i + 1) * taps - LANES);
+  transpose(square);
+  UNROLL for (int t = LANES; t < taps; t++) tap[taps - 1 - t] = square[t - (taps - LANES)];
+}
+
 /// Prepares the weights of one vector of 16 outputs. Those that are transformed late lie as
 /// [panel of outputs][channel][tap][output].
 INLINE void prepare_outputs(
@@ -293,16 +320,19 @@ INLINE void prepare_outputs(
   const int64_t panel = output / (PANEL * LANES) * (PANEL * LANES);
   const int64_t vectors = outputs - panel >= PANEL * LANES ? PANEL : 1;
   const int taps = kernel * kernel, turns = job->transposes;
-  const float *from = turns ? weights + output * taps + taps - 1 : weights + output * channels * taps;
-  const int64_t next_output = turns ? taps : channels * taps, next_channel = turns ? outputs * taps : taps;
-  const int next_tap = turns ? -1 : 1;
+  floats ordered[25 * LANES];
   for (int64_t c = 0; c < channels; c++) {
-    floats tap[25];
-    for (int t = 0; t < taps; t++)
-      for (int k = 0; k < LANES; k++) tap[t][k] = from[k * next_output + c * next_channel + t * next_tap];
+    floats *tap = ordered;
+    if (turns) {
+      turned_taps(taps, weights + (c * outputs + output) * taps, tap);
+    } else {
+      if (c % LANES == 0)
+        ordered_taps(taps, weights + (output * channels + c) * taps, channels * taps, ordered);
+      tap += c % LANES * taps;
+    }
     if (job->is_late) {
-      float *ordered = prepared + (panel * channels + c * vectors * LANES) * taps + output - panel;
-      for (int t = 0; t < taps; t++) store(ordered + t * vectors * LANES, tap[t]);
+      float *late = prepared + (panel * channels + c * vectors * LANES) * taps + output - panel;
+      for (int t = 0; t < taps; t++) store(late + t * vectors * LANES, tap[t]);
     } else {
       transform_taps(
         size, tap, prepared + panel * channels + c * vectors * LANES + output - panel, outputs * channels);

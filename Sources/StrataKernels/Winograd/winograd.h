@@ -78,9 +78,29 @@ typedef struct {
     int64_t last, const float *bias, const float *residual, float *result, float *scratch);
 } winograd_kernels;
 
+/// The kernels of an instruction set for weight gradients. `window_place` and `sum_place` of the blocks are distances
+/// between places of windows and of gradients, `sum_row` between places of sums; `block` is the size of a round.
+typedef struct {
+  /// Vectors of outputs in a panel.
+  int32_t panel;
+  void (*transform)(
+    const strata_winograd *, const winograd_blocks *, const float *source, int64_t first, int64_t last,
+    int64_t begin, float *windows);
+  void (*transform_gradients)(
+    const strata_winograd *, const winograd_blocks *, const float *gradient, int64_t first, int64_t last,
+    int64_t begin, float *result);
+  void (*add_round)(
+    const strata_winograd *, const winograd_blocks *, int64_t tiles, int32_t is_first, int32_t is_last,
+    const float *windows, const float *gradients, int64_t first, int64_t last, float *sums, int64_t next_sums,
+    float *result);
+  void (*add_pixels)(const strata_winograd *, const float *gradient, int64_t first, int64_t last, float *bias);
+} winograd_gradient_kernels;
+
 extern const winograd_kernels strata_winograd_base;
+extern const winograd_gradient_kernels strata_winograd_gradient_base;
 #if defined(__x86_64__)
 extern const winograd_kernels strata_winograd_avx2, strata_winograd_avx512;
+extern const winograd_gradient_kernels strata_winograd_gradient_avx2, strata_winograd_gradient_avx512;
 #endif
 
 #endif

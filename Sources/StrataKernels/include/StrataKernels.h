@@ -3,6 +3,7 @@
 
 #include "StrataElementwise.h"
 #include "StrataLinear.h"
+#include "StrataNorm.h"
 #include "StrataParallel.h"
 #include "StrataPointwise.h"
 #include "StrataRandom.h"

@@ -50,4 +50,12 @@ void strata_winograd_run(
   const strata_winograd *job, const float *source, const float *prepared, const float *bias,
   const float *residual, float *result, float *scratch);
 
+/// Bytes that a run of `strata_winograd_gradient` needs besides.
+int64_t strata_winograd_gradient_scratch_bytes(const strata_winograd *job);
+
+/// The gradient of a 3×3 convolution's weights, `[outputs, channels, 3, 3]`, with tiles of 4: of its source and the
+/// gradient of its result, which lies as the job's result does. `bias` may be null; else it gets that of the bias.
+void strata_winograd_gradient(
+  const strata_winograd *job, const float *source, const float *gradient, float *weights, float *bias, float *scratch);
+
 #endif

@@ -1,0 +1,2 @@
+#define KERNELS strata_norm_base
+#include "body.h"
