@@ -70,7 +70,8 @@ extension Command {
       let report = BenchReport(
         result: result, name: subject.name, typeName: model.typeName, precision: precisionName, loss: loss,
         calibrated: precisionName == .int8
-          ? arguments.value("calibrate") ?? (given == nil ? "16 random images" : "the images given") : nil,
+          ? arguments.value("calibrate")
+            ?? (given == nil ? "\(randomCalibrationImages) random images" : "the images given") : nil,
         loading: loading, losses: losses, peak: peak)
       if arguments.has(.json) {
         documents.append(report.json)
@@ -84,6 +85,9 @@ extension Command {
   }
 }
 
+/// Images that int8 is calibrated on where none are given.
+private let randomCalibrationImages = 16
+
 extension Arguments {
   /// The calibration that was asked for, or one on the images at hand, or on random ones.
   fileprivate func calibration(
@@ -92,7 +96,7 @@ extension Arguments {
     if let asked = try calibration(of: subject) { return asked }
     // A network that fixes the number of images is calibrated on batches of as many.
     let size = subject.batchSize ?? 1
-    let shape = Shape([(16 + size - 1) / size * size] + subject.imageShape)
+    let shape = Shape([(randomCalibrationImages + size - 1) / size * size] + subject.imageShape)
     let random = HostTensor.normal(shape: shape, key: RandomKey(seed: 1))
     return try keep(try subject.model.calibrate(on: images ?? random, batchSize: size))
   }

@@ -105,7 +105,7 @@ package final class BlockPool: Sendable {
     #endif
   }
 
-  private static func rounded(_ size: Int, to unit: Int) -> Int { (size + unit - 1) / unit * unit }
+  fileprivate static func rounded(_ size: Int, to unit: Int) -> Int { (size + unit - 1) / unit * unit }
 
   /// The smallest free range that is long enough.
   private static func bestFit(_ size: Int, in slabs: [Slab]) -> (slab: Int, range: Int)? {
@@ -167,7 +167,7 @@ extension BlockPool.Slab {
     var ranges: [Range<Int>] = []
     var end = 0
     for range in free {
-      let begin = (range.lowerBound + page - 1) / page * page
+      let begin = BlockPool.rounded(range.lowerBound, to: page)
       guard begin <= range.upperBound / page * page else { continue }
       if begin > end { ranges.append(end..<begin) }
       end = range.upperBound / page * page

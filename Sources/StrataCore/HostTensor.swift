@@ -65,6 +65,13 @@ public struct HostTensor: Sendable {
   /// Gives up the pages of a file that hold the elements; they come again when they are touched.
   package func dropPages() { buffer.dropPages(from: byteOffset, byteCount) }
 
+  /// Rows along the first axis, in the same memory.
+  package func rows(_ range: Range<Int>) -> HostTensor {
+    HostTensor(
+      dtype: dtype, shape: Shape([range.count] + shape.dropFirst()), buffer: buffer,
+      byteOffset: byteOffset + byteCount / max(shape[0], 1) * range.lowerBound)
+  }
+
   /// The same elements under another shape of the same count.
   public func reshaped(_ shape: Shape) -> HostTensor {
     precondition(shape.elementCount == elementCount, "\(self.shape) cannot be read as \(shape)")

@@ -140,10 +140,7 @@ public struct TensorDataset: Dataset {
 
   /// The example of a number; its elements are not copied.
   public func item(at index: Int) throws(StrataError) -> Example {
-    let shape = Shape(Array(inputs.shape.dropFirst()))
-    let bytes = shape.elementCount * inputs.dtype.byteCount
-    let row = HostTensor(
-      dtype: inputs.dtype, shape: shape, buffer: inputs.buffer, byteOffset: inputs.byteOffset + index * bytes)
+    let row = inputs.rows(index..<index + 1).reshaped(Shape(Array(inputs.shape.dropFirst())))
     return Example(.tensor(row), label: labels[index])
   }
 }

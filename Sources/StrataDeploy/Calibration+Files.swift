@@ -15,15 +15,10 @@ extension Module {
   public final func calibrate(
     onPictures paths: [String], preset: ImagePreset = .imageNet, method: Calibration.Method = .standard
   ) throws(StrataError) -> Calibration {
-    let mode = isTraining
-    eval()
-    defer { if mode { train() } }
-    var calibrator = Calibrator()
     // One at a time: all that layers read has to fit into memory.
-    for path in paths {
-      try calibrator.observe(self(Tensor(preset.batch(of: [try Image(contentsOf: path)]))))
+    try calibrate(on: paths, by: method) { path throws(StrataError) in
+      preset.batch(of: [try Image(contentsOf: path)])
     }
-    return try calibrator.calibration(by: method)
   }
 }
 

@@ -116,6 +116,13 @@ extension Op {
     case input(Int)
     /// A variable.
     case variable(Int)
+
+    /// The number of the slot.
+    package var index: Int {
+      switch self {
+      case .input(let slot), .variable(let slot): slot
+      }
+    }
   }
 
   /// The slot of a leaf, or nil for an operation.

@@ -72,11 +72,7 @@ package enum BehaviourCheck {
 
   /// The first and the second half of a batch.
   private static func halves(of images: HostTensor) -> [HostTensor] {
-    let shape = Shape([images.shape[0] / 2] + images.shape.dropFirst())
-    return [0, 1].map { half in
-      HostTensor(
-        dtype: images.dtype, shape: shape, buffer: images.buffer,
-        byteOffset: images.byteOffset + half * shape.elementCount * images.dtype.byteCount)
-    }
+    let size = images.shape[0] / 2
+    return [images.rows(0..<size), images.rows(size..<2 * size)]
   }
 }

@@ -14,20 +14,22 @@ extension Module {
   public final func calibrate(
     on images: HostTensor, method: Calibration.Method = .standard, batchSize: Int = 1
   ) throws(StrataError) -> Calibration {
-    let mode = isTraining
-    eval()
-    defer { if mode { train() } }
     let count = images.shape.first ?? 0
     guard count > 0 else { throw StrataError(.argument, "calibration needs at least one image") }
-    var calibrator = Calibrator()
     let size = max(1, batchSize)
-    for first in stride(from: 0, to: count, by: size) {
-      let shape = Shape([min(size, count - first)] + images.shape.dropFirst())
-      let part = HostTensor(
-        dtype: images.dtype, shape: shape, buffer: images.buffer,
-        byteOffset: images.byteOffset + images.byteCount / count * first)
-      try calibrator.observe(self(Tensor(part)))
-    }
+    let batches = stride(from: 0, to: count, by: size).map { $0..<min($0 + size, count) }
+    return try calibrate(on: batches, by: method) { range throws(StrataError) in images.rows(range) }
+  }
+
+  /// The same on batches that are made one after the other.
+  package final func calibrate<Batch>(
+    on batches: [Batch], by method: Calibration.Method, _ images: (Batch) throws(StrataError) -> HostTensor
+  ) throws(StrataError) -> Calibration {
+    let wasTraining = isTraining
+    defer { train(wasTraining) }
+    eval()
+    var calibrator = Calibrator()
+    for batch in batches { try calibrator.observe(self(Tensor(try images(batch)))) }
     return try calibrator.calibration(by: method)
   }
 }

@@ -17,7 +17,7 @@ struct BatchRules {
   /// Bytes of a step's operands and result with which half of them leave the cache.
   private static let cachedBytes = 12e6
   /// Multiply-accumulates in a second.
-  private static let arithmetic = 250e9
+  private static let productSpeed = 250e9
   /// Seconds that a step costs, whatever it does.
   private static let stepTime = 2e-6
   /// The part of the time that must be won.
@@ -81,18 +81,18 @@ struct BatchRules {
     let node = plan.graph.nodes[index]
     guard !plan.isConstant[index], node.op.leafSlot == nil else { return 0 }
     let (constant, computed) = node.operands.reduce(into: (0.0, 0.0)) { sums, operand in
-      let bytes = Double(plan.graph[operand].type.byteCount) / options.precision.directSpeed
+      let bytes = Double(plan.graph[operand].type.byteCount)
       if plan.isConstant[operand.index] { sums.0 += bytes } else { sums.1 += bytes }
     }
-    let result = Double(node.type.byteCount) / options.precision.directSpeed
-    let moved = (computed + result) * Double(images) / Double(batch)
+    let speed = options.precision.directSpeed
+    let moved = (computed + Double(node.type.byteCount)) * Double(images) / Double(batch) / speed
     let share = moved * moved / (moved * moved + Self.cachedBytes * Self.cachedBytes)
-    return Self.stepTime + constant / Self.weightSpeed + share * moved / Self.imageSpeed
+    return Self.stepTime + constant / speed / Self.weightSpeed + share * moved / Self.imageSpeed
   }
 
   private func seconds(of index: Int) -> Double {
     let node = plan.graph.nodes[index]
     guard !plan.isConstant[index] else { return 0 }
-    return Double(node.op.multiplyAccumulates(plan.graph.operandTypes(node), node.type)) / Self.arithmetic
+    return Double(node.op.multiplyAccumulates(plan.graph.operandTypes(node), node.type)) / Self.productSpeed
   }
 }

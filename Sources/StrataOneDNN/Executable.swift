@@ -11,8 +11,6 @@ final class OneDNNExecutable: Executable {
   let program: Program
   private let memory: MemoryPlan
   private let threads: Int
-  /// The leaves that prepared values come from.
-  private let preparedLeaves: [Int]
   /// What becomes of the memory of prepared values while they are made.
   private let preparation: PreparationPlan
   /// When leaves and results may share memory.
@@ -36,13 +34,6 @@ final class OneDNNExecutable: Executable {
     self.threads = threads
     memory = MemoryPlan(
       program.storages.map { MemoryPlan.Request(size: $0.byteCount, first: $0.first, last: $0.last) })
-    var leaves: Set<Int> = []
-    for step in program.preparation {
-      for slot in step.action.slots {
-        if case .leaf(let leaf) = program.slots[slot].home { leaves.insert(leaf) }
-      }
-    }
-    preparedLeaves = leaves.sorted()
     preparation = PreparationPlan(program)
     lives = ResultLives(program)
   }
@@ -131,7 +122,7 @@ final class OneDNNExecutable: Executable {
   private func preparedValues(
     _ leaves: [LeafValue], _ workspace: Workspace
   ) throws(StrataError) -> Prepared {
-    let identities = preparedLeaves.map { leaves[$0].identity }
+    let identities = preparation.leaves.map { leaves[$0].identity }
     if program.preparation.isEmpty { return Prepared(identities: identities, buffers: [:]) }
     let known = prepared.withLock { entries in entries.first { $0.identities == identities } }
     if let known { return known }
@@ -172,11 +163,13 @@ private struct PreparationPlan {
     let slot: SlotID
     let byteCount: Int
     let views: [SlotID]
-    var offset: Int?
+    let offset: Int?
   }
 
   /// The values that a step is the first to touch.
   private(set) var begins: [[Value]]
+  /// The leaves that prepared values come from.
+  let leaves: [Int]
   /// The leaves that a step is the last to read.
   private(set) var readLeaves: [[Int]]
   /// The block of the values that pass.
@@ -185,7 +178,7 @@ private struct PreparationPlan {
   init(_ program: Program) {
     begins = Array(repeating: [], count: program.preparation.count)
     readLeaves = Array(repeating: [], count: program.preparation.count)
-    func leaves(_ step: Step) -> [Int] {
+    func leavesRead(_ step: Step) -> [Int] {
       step.action.slots.compactMap { slot in
         if case .leaf(let leaf) = program.slots[slot].home { leaf } else { nil }
       }
@@ -195,15 +188,16 @@ private struct PreparationPlan {
         if case .prepared = program.slots[slot].home { program.owners[slot] ?? slot } else { nil }
       }
     }
-    let keptLeaves = Set(program.steps.flatMap(leaves))
+    let keptLeaves = Set(program.steps.flatMap(leavesRead))
     let kept = Set(program.steps.flatMap(owners))
     var lastReads: [Int: Int] = [:]
     var lives: [SlotID: (first: Int, last: Int)] = [:]
     for (index, step) in program.preparation.enumerated() {
-      for leaf in leaves(step) where !keptLeaves.contains(leaf) { lastReads[leaf] = index }
+      for leaf in leavesRead(step) { lastReads[leaf] = index }
       for slot in owners(step) { lives[slot] = (lives[slot]?.first ?? index, index) }
     }
-    for (leaf, index) in lastReads { readLeaves[index].append(leaf) }
+    leaves = lastReads.keys.sorted()
+    for (leaf, index) in lastReads where !keptLeaves.contains(leaf) { readLeaves[index].append(leaf) }
     var views: [SlotID: [SlotID]] = [:]
     for (slot, value) in program.slots.enumerated() {
       if case .prepared = value.home { views[program.owners[slot] ?? slot, default: []].append(slot) }

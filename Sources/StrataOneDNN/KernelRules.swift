@@ -60,14 +60,13 @@ struct KernelRules {
     let node = plan.graph.nodes[index]
     let shapes = plan.graph.operandTypes(node).map(\.shape)
     let (image, weights, result) = (shapes[0], shapes[1], node.type.shape)
-    let isTraining = trains && options.instructionSet == .avx512 && options.precision == .float32
     guard options.kernels.contains(.winograd), isComputed(index),
-      isTraining || !trains && isConstant(node.operands[1]), [3, 5].contains(weights[2]),
+      trainsWithOwnKernels || !trains && isConstant(node.operands[1]), [3, 5].contains(weights[2]),
       isFilterable(settings, weights)
     else { return nil }
     let work = WinogradWork(
       image: image, result: result, kernel: weights[2],
-      directSpeed: options.precision.directSpeed, preparesEachTime: isTraining)
+      directSpeed: options.precision.directSpeed, preparesEachTime: trainsWithOwnKernels)
     guard let form = work.bestForm(forced: options.forcedWinograd) else { return nil }
     return job(work, form, padding)
   }
@@ -205,13 +204,18 @@ struct KernelRules {
   /// The batch norms that are lowered with a sum and a rectifier; `norms` are those behind their moments. Where
   /// images are trained in blocks of 16 channels they lie as the kernel reads them.
   func residualNorms(_ norms: [NodeID: NodeID]) -> ResidualNorms {
-    guard options.kernels.isSuperset(of: [.residualNorms, .trainingLayouts]), trains,
-      options.instructionSet == .avx512, options.precision == .float32
-    else { return ResidualNorms() }
+    guard options.kernels.isSuperset(of: [.residualNorms, .trainingLayouts]), trainsWithOwnKernels else {
+      return ResidualNorms()
+    }
     return ResidualNorms(plan, norms)
   }
 
   // MARK: What all ask
+
+  /// Whether images are trained in the layout and the numbers that kernels of ours are fast in.
+  private var trainsWithOwnKernels: Bool {
+    trains && options.instructionSet == .avx512 && options.precision == .float32
+  }
 
   private func isConstant(_ id: NodeID) -> Bool { plan.isConstant[id.index] }
 

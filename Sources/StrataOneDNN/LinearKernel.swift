@@ -12,13 +12,11 @@ struct LinearKernel: Kernel {
   static func isFaster(rows: Int) -> Bool { rows <= 16 }
 
   func run(_ slots: [UnsafeMutableRawPointer]) {
-    func floats(_ index: Int) -> UnsafeMutablePointer<Float> {
-      slots[index].assumingMemoryBound(to: Float.self)
-    }
     withUnsafePointer(to: job) { job in
       strata_linear_run(
-        job, floats(0), slots[1], hasBias ? floats(3) : nil, hasResidual ? floats(hasBias ? 4 : 3) : nil,
-        floats(2))
+        job, slots.floats(0), slots[1], slots.floats(3, isThere: hasBias),
+        slots.floats(hasBias ? 4 : 3, isThere: hasResidual),
+        slots.floats(2))
     }
   }
 }
@@ -30,7 +28,7 @@ struct LinearPreparation: Kernel {
 
   func run(_ slots: [UnsafeMutableRawPointer]) {
     withUnsafePointer(to: job) {
-      strata_linear_halve($0, slots[0].assumingMemoryBound(to: Float.self), slots[1])
+      strata_linear_halve($0, slots.floats(0), slots[1])
     }
   }
 }

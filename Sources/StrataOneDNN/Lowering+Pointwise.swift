@@ -65,7 +65,7 @@ private struct PointwisePreparation: Kernel {
 
   func run(_ slots: [UnsafeMutableRawPointer]) {
     let (weights, prepared) = (
-      slots[0].assumingMemoryBound(to: Float.self), slots[1].assumingMemoryBound(to: Float.self)
+      slots.floats(0), slots.floats(1)
     )
     withUnsafePointer(to: job) { job in
       if isDepthwise {

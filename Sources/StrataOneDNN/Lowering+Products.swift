@@ -36,8 +36,7 @@ extension Lowering {
         isHalved
         ? prepare(weights, floats: job.halvedByteCount / 4, by: LinearPreparation(job: job)) : weights
       append(.kernel(kernel, [source, values, result] + [bias, residual].compactMap(\.self)))
-      if node.type.shape == matrix.shape { return result }
-      return makeAlias(of: result, node.type, try Layout.plain(node.type.shape), constant: nil)
+      return try self.rows(result, as: node)
     }
     var operations: [Attributes.PostOperation] = epilogue.addsResidual ? [.add(layout)] : []
     if let activation = epilogue.activation { operations.append(.eltwise(Eltwise(activation))) }
@@ -65,8 +64,13 @@ extension Lowering {
       arguments.append((argument: DNNL_ARG_ATTR_MULTIPLE_POST_OP_BASE | DNNL_ARG_SRC_1, slot: view))
     }
     try append(primitive, arguments)
-    if node.type.shape == matrix.shape { return result }
-    return makeAlias(of: result, node.type, try Layout.plain(node.type.shape), constant: nil)
+    return try self.rows(result, as: node)
+  }
+
+  /// The rows that a linear layer gave, under the shape of its node.
+  mutating func rows(_ result: SlotID, as node: Node) throws(StrataError) -> SlotID {
+    if program.slots[result].type.shape == node.type.shape { return result }
+    return makeAlias(of: result, node.type, try Layout.plain(node.type.shape))
   }
 
   /// A row-major value under another shape of as many elements.

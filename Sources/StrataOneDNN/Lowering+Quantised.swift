@@ -115,10 +115,8 @@ extension Lowering {
     }
     try append(
       primitive, values, weights, shape, try primitive.layout(dnnl_query_weights_md, dims: shape.sizes),
-      input,
-      bias, result, output, others)
-    if node.type.shape == matrix.shape { return result }
-    return makeAlias(of: result, node.type, try Layout.plain(node.type.shape))
+      input, bias, result, output, others)
+    return try self.rows(result, as: node)
   }
 
   /// The input's scale is a part of the weights', so that it costs nothing.
@@ -166,41 +164,21 @@ private struct WeightRounding: Kernel {
 
   var name: String { "int8:weights" }
 
-  fileprivate struct Work {
-    let job: WeightRounding
-    let weights: UnsafePointer<Float>
-    let integers: UnsafeMutablePointer<Int8>
-    let scales: UnsafeMutablePointer<Float>
-  }
-
   func run(_ slots: [UnsafeMutableRawPointer]) {
-    var work = Work(
-      job: self, weights: UnsafePointer(slots[0].assumingMemoryBound(to: Float.self)),
-      integers: slots[1].assumingMemoryBound(to: Int8.self),
-      scales: slots[2].assumingMemoryBound(to: Float.self))
-    strata_parallel(
-      Int32(threads),
-      { context, thread, count in
-        guard let work = context?.assumingMemoryBound(to: Work.self).pointee else { return }
-        let rows = work.job.rows
-        work.round(rows * Int(thread) / Int(count)..<rows * (Int(thread) + 1) / Int(count))
-      }, &work)
-  }
-}
-
-extension WeightRounding.Work {
-  func round(_ rows: Range<Int>) {
-    let columns = job.columns
-    for row in rows {
-      let values = UnsafeBufferPointer(start: weights + row * columns, count: columns)
-      var largest: Float = 0
-      for value in values where value.isFinite { largest = max(largest, abs(value)) }
-      let scale = largest > 0 ? largest / 127 : 1
-      scales[row] = scale * job.inputScale
-      let target = integers + row * columns
-      for (column, value) in values.enumerated() {
-        // What is no number becomes 0, as infinity becomes the largest.
-        target[column] = Int8(max(-127, min(127, value / scale)).rounded(.toNearestOrEven).nanAsZero)
+    let (weights, scales) = (slots.floats(0), slots.floats(2))
+    let integers = slots[1].assumingMemoryBound(to: Int8.self)
+    forRows(rows, threads: threads) { rows in
+      for row in rows {
+        let values = UnsafeBufferPointer(start: weights + row * columns, count: columns)
+        var largest: Float = 0
+        for value in values where value.isFinite { largest = max(largest, abs(value)) }
+        let scale = largest > 0 ? largest / 127 : 1
+        scales[row] = scale * inputScale
+        let target = integers + row * columns
+        for (column, value) in values.enumerated() {
+          // What is no number becomes 0, as infinity becomes the largest.
+          target[column] = Int8(max(-127, min(127, value / scale)).rounded(.toNearestOrEven).nanAsZero)
+        }
       }
     }
   }

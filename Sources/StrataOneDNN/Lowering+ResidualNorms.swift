@@ -92,14 +92,12 @@ private struct ResidualNormKernel: Kernel {
   var name: String { "norm:residual" }
 
   func run(_ slots: [UnsafeMutableRawPointer]) {
-    func floats(_ index: Int) -> UnsafeMutablePointer<Float>? {
-      index < slots.count ? slots[index].assumingMemoryBound(to: Float.self) : nil
-    }
+    let moments = slots.floats(2)
     withUnsafePointer(to: job) { job in
       strata_norm_run(
-        job, floats(0), floats(4), floats(5), floats(1), floats(2),
-        floats(2)?.advanced(by: Int(job.pointee.channels)),
-        floats(3))
+        job, slots.floats(0), slots.floats(4, isThere: slots.count > 4),
+        slots.floats(5, isThere: slots.count > 5), slots.floats(1), moments,
+        moments + Int(job.pointee.channels), slots.floats(3))
     }
   }
 }

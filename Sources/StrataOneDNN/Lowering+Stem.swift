@@ -33,7 +33,7 @@ private struct StemPreparation: Kernel {
   func run(_ slots: [UnsafeMutableRawPointer]) {
     withUnsafePointer(to: job) { job in
       strata_stem_prepare(
-        job, slots[0].assumingMemoryBound(to: Float.self), slots[1].assumingMemoryBound(to: Float.self))
+        job, slots.floats(0), slots.floats(1))
     }
   }
 }
@@ -46,11 +46,10 @@ private struct StemKernel: Kernel {
   var name: String { "stem" }
 
   func run(_ slots: [UnsafeMutableRawPointer]) {
-    func floats(_ index: Int) -> UnsafeMutablePointer<Float> {
-      slots[index].assumingMemoryBound(to: Float.self)
-    }
     withUnsafePointer(to: job) { job in
-      strata_stem_run(job, floats(0), floats(1), hasBias ? floats(4) : nil, floats(3), floats(2))
+      strata_stem_run(
+        job, slots.floats(0), slots.floats(1), slots.floats(4, isThere: hasBias), slots.floats(3),
+        slots.floats(2))
     }
   }
 }

@@ -146,11 +146,22 @@ struct WinogradWork {
     result[0] * ((result[2] + form.tile - 1) / form.tile) * ((result[3] + form.tile - 1) / form.tile)
   }
 
+  private func places(_ form: WinogradForm) -> Double {
+    Double((form.tile + kernel - 1) * (form.tile + kernel - 1))
+  }
+
+  /// The matrix products, and the transforms of what is multiplied and added up over tiles.
+  private func filtering(_ form: WinogradForm) -> (products: Double, transforms: Double) {
+    let elements = places(form) * Double(tiles(form))
+    return (
+      elements * channelPairs * WinogradWork.slowness,
+      elements * Double(image[1] + result[1]) * WinogradWork.macsForElement
+    )
+  }
+
   func winograd(_ form: WinogradForm) -> Double {
-    let tiles = tiles(form)
-    let places = Double((form.tile + kernel - 1) * (form.tile + kernel - 1))
-    let products = places * Double(tiles) * channelPairs * WinogradWork.slowness
-    let transforms = places * Double(tiles * (image[1] + result[1])) * WinogradWork.macsForElement
+    let places = places(form)
+    let (products, transforms) = filtering(form)
     // Prepared weights are read once at least.
     let weights = (form.isLate ? Double(kernel * kernel) : places) * channelPairs
     let reading = 4 * weights * WinogradWork.macsForByte
@@ -160,9 +171,7 @@ struct WinogradWork {
 
   /// The weight gradient in tiles of 4, for which the result's gradient is transformed too.
   var weightGradient: Double {
-    let tiles = Double(self.tiles(WinogradForm(tile: 4, isLate: false)))
-    let products = 36 * tiles * channelPairs * WinogradWork.slowness
-    let transforms = 36 * tiles * Double(image[1] + result[1]) * WinogradWork.macsForElement
+    let (products, transforms) = filtering(WinogradForm(tile: 4, isLate: false))
     return max(products, 4 * 9 * channelPairs * WinogradWork.macsForByte) + transforms
   }
 
@@ -190,7 +199,7 @@ private struct WinogradPreparation: Kernel {
   func run(_ slots: [UnsafeMutableRawPointer]) {
     withUnsafePointer(to: job) { job in
       strata_winograd_prepare(
-        job, slots[0].assumingMemoryBound(to: Float.self), slots[1].assumingMemoryBound(to: Float.self))
+        job, slots.floats(0), slots.floats(1))
     }
   }
 }
@@ -204,13 +213,11 @@ private struct WinogradKernel: Kernel {
   var name: String { "winograd:f\(job.tile)\(job.is_late == 0 ? "" : ":late")" }
 
   func run(_ slots: [UnsafeMutableRawPointer]) {
-    func floats(_ index: Int) -> UnsafeMutablePointer<Float> {
-      slots[index].assumingMemoryBound(to: Float.self)
-    }
     withUnsafePointer(to: job) { job in
       strata_winograd_run(
-        job, floats(0), floats(1), hasBias ? floats(4) : nil, hasResidual ? floats(hasBias ? 5 : 4) : nil,
-        floats(3), floats(2))
+        job, slots.floats(0), slots.floats(1), slots.floats(4, isThere: hasBias),
+        slots.floats(hasBias ? 5 : 4, isThere: hasResidual),
+        slots.floats(3), slots.floats(2))
     }
   }
 }
@@ -223,11 +230,10 @@ private struct WinogradGradientKernel: Kernel {
   var name: String { "winograd:gradient" }
 
   func run(_ slots: [UnsafeMutableRawPointer]) {
-    func floats(_ index: Int) -> UnsafeMutablePointer<Float> {
-      slots[index].assumingMemoryBound(to: Float.self)
-    }
     withUnsafePointer(to: job) { job in
-      strata_winograd_gradient(job, floats(0), floats(1), floats(3), hasBias ? floats(4) : nil, floats(2))
+      strata_winograd_gradient(
+        job, slots.floats(0), slots.floats(1), slots.floats(3), slots.floats(4, isThere: hasBias),
+        slots.floats(2))
     }
   }
 }

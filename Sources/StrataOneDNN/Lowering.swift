@@ -335,21 +335,16 @@ struct Lowering {
         program.resultOrders.append(.plain)
         continue
       }
-      var source = slot
-      var order = try order(of: slot)
-      if order == nil {
-        node = result.index
-        source = try plainSlot(of: result)
-        order = .plain
-      }
+      let order = try order(of: slot)
       program.resultOrders.append(order ?? .plain)
+      node = result.index
+      let source = order == nil ? try plainSlot(of: result) : slot
       // Storages that were made for results have one user.
       if case .workspace(let storage) = program.slots[source].home, storageUsers[storage] ?? 1 == 1 {
         program.slots[source].home = .result(index)
         program.storages[storage].byteCount = 0
         continue
       }
-      node = result.index
       let type = program.slots[source].type
       program.slots.append(
         Slot(

@@ -54,6 +54,16 @@ protocol Kernel: Sendable {
   func run(_ slots: [UnsafeMutableRawPointer])
 }
 
+extension [UnsafeMutableRawPointer] {
+  /// The floats in a slot; nil where an argument may be missing, and is.
+  func floats(_ index: Int, isThere: Bool) -> UnsafeMutablePointer<Float>? {
+    isThere ? floats(index) : nil
+  }
+
+  /// The floats in a slot.
+  func floats(_ index: Int) -> UnsafeMutablePointer<Float> { self[index].assumingMemoryBound(to: Float.self) }
+}
+
 extension Kernel {
   func mayOverwrite(_ position: Int) -> Bool { false }
 }

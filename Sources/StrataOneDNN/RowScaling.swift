@@ -28,29 +28,27 @@ private struct RowScaling: Kernel {
 
   var name: String { "scaling" }
 
-  fileprivate struct Work {
-    let job: RowScaling
-    let slots: [UnsafeMutablePointer<Float>]
-  }
-
   func run(_ slots: [UnsafeMutableRawPointer]) {
-    var work = Work(job: self, slots: slots.map { $0.assumingMemoryBound(to: Float.self) })
-    strata_parallel(
-      Int32(threads),
-      { context, thread, count in
-        guard let work = context?.assumingMemoryBound(to: Work.self).pointee else { return }
-        let rows = work.job.rows
-        work.scale(rows * Int(thread) / Int(count)..<rows * (Int(thread) + 1) / Int(count))
-      }, &work)
+    let (sources, factors, targets) = (slots.floats(0), slots.floats(1), slots.floats(2))
+    forRows(rows, threads: threads) { rows in
+      for row in rows {
+        let (source, factor, target) = (sources + row * columns, factors[row], targets + row * columns)
+        for column in 0..<columns { target[column] = source[column] * factor }
+      }
+    }
   }
 }
 
-extension RowScaling.Work {
-  func scale(_ rows: Range<Int>) {
-    let columns = job.columns
-    for row in rows {
-      let (source, factor, target) = (slots[0] + row * columns, slots[1][row], slots[2] + row * columns)
-      for column in 0..<columns { target[column] = source[column] * factor }
-    }
+/// Calls `body` with parts of some rows, one on each thread of oneDNN's pool.
+func forRows(_ count: Int, threads: Int, _ body: (Range<Int>) -> Void) {
+  typealias Work = (rows: Int, body: (Range<Int>) -> Void)
+  withoutActuallyEscaping(body) { body in
+    var work: Work = (count, body)
+    strata_parallel(
+      Int32(threads),
+      { context, thread, count in
+        guard let (rows, body) = context?.assumingMemoryBound(to: Work.self).pointee else { return }
+        body(rows * Int(thread) / Int(count)..<rows * (Int(thread) + 1) / Int(count))
+      }, &work)
   }
 }

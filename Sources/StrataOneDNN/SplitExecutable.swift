@@ -30,7 +30,7 @@ final class SplitExecutable: Executable {
   func run(_ leaves: [LeafValue]) throws(StrataError) -> [HostTensor] {
     let value = emptyValue()
     for part in 0..<split.parts {
-      try first.run(self.leaves(leaves, of: part), into: [value.part(part, of: split.parts)])
+      try first.run(self.leaves(leaves, of: part), into: [rows(of: value, in: part)])
     }
     return try second?.run(withValue(value, leaves)) ?? [value]
   }
@@ -45,7 +45,7 @@ final class SplitExecutable: Executable {
     for part in 0..<split.parts {
       let start = clock.now - begin
       let timed = try first.profile(
-        self.leaves(leaves, of: part), into: [value.part(part, of: split.parts)])
+        self.leaves(leaves, of: part), into: [rows(of: value, in: part)])
       steps += timed.map { $0.moved(by: start, nodes: split.firstNodes) }
     }
     guard let second else { return ([value], steps) }
@@ -68,17 +68,13 @@ final class SplitExecutable: Executable {
   /// The leaves with the images of a part.
   private func leaves(_ leaves: [LeafValue], of part: Int) -> [LeafValue] {
     var leaves = leaves
-    leaves[split.input] = LeafValue(leaves[split.input].value.part(part, of: split.parts))
+    leaves[split.input] = LeafValue(rows(of: leaves[split.input].value, in: part))
     return leaves
   }
-}
 
-extension HostTensor {
-  /// One of equal parts along the first axis, in the same memory.
-  fileprivate func part(_ index: Int, of count: Int) -> HostTensor {
-    HostTensor(
-      dtype: dtype, shape: Shape([shape[0] / count] + shape.dropFirst()), buffer: buffer,
-      byteOffset: byteOffset + index * byteCount / count)
+  private func rows(of tensor: HostTensor, in part: Int) -> HostTensor {
+    let size = tensor.shape[0] / split.parts
+    return tensor.rows(part * size..<(part + 1) * size)
   }
 }
 

@@ -38,7 +38,7 @@ public struct BatchSplit: Sendable {
     firstNodes = places
     parts = batch / size
     input = slot
-    valueLeaf = 1 + (nodes.compactMap(\.op.leaf).max() ?? -1)
+    valueLeaf = 1 + (nodes.compactMap { $0.op.leafSlot?.index }.max() ?? -1)
     value = nodes[cut.index].type
     if plan.graph.results == [cut] {
       (second, secondNodes) = (nil, [])
@@ -55,8 +55,7 @@ public struct BatchSplit: Sendable {
   ) -> (graph: Graph, nodes: [Int])? {
     let nodes = plan.graph.nodes
     let batch = nodes[input].type.shape[0]
-    var graph = Graph()
-    var places: [Int: NodeID] = [:]
+    var rewriter = Rewriter(plan.graph)
     let needed = plan.graph.nodes(behind: [cut])
     for index in needed {
       var node = nodes[index]
@@ -69,15 +68,15 @@ public struct BatchSplit: Sendable {
         }
         node.type = type
       }
-      node.operands = node.operands.compactMap { places[$0.index] }
+      node.operands = node.operands.map(rewriter.place(of:))
       // The rules for types have the last word on whether operands fit.
       if node.op.leafSlot == nil {
-        guard (try? node.op.resultType(graph.operandTypes(node))) == node.type else { return nil }
+        guard (try? node.op.resultType(rewriter.graph.operandTypes(node))) == node.type else { return nil }
       }
-      graph.nodes.append(node)
-      places[index] = NodeID(graph.nodes.count - 1)
+      rewriter.replace(NodeID(index), by: rewriter.append(node))
     }
-    graph.outputs = [cut].compactMap { places[$0.index] }
+    var graph = rewriter.graph
+    graph.outputs = [rewriter.place(of: cut)]
     return (graph, needed)
   }
 
@@ -86,45 +85,20 @@ public struct BatchSplit: Sendable {
     _ plan: Plan, after cut: NodeID, leaf: Int
   ) -> (graph: Graph, nodes: [Int])? {
     let nodes = plan.graph.nodes
-    var graph = Graph()
-    var places: [Int: NodeID] = [:]
+    var rewriter = Rewriter(plan.graph)
     let needed = plan.graph.nodes(behind: plan.graph.results, stoppingAt: cut)
     for index in needed {
-      var node = nodes[index]
       if index == cut.index {
-        node.op = .input(slot: leaf)
-        node.operands = []
-      } else if !plan.isConstant[index], index < cut.index || node.op.leafSlot != nil {
+        let node = nodes[index]
+        let value = Node(op: .input(slot: leaf), operands: [], type: node.type, origin: node.origin)
+        rewriter.replace(cut, by: rewriter.append(value))
+      } else if !plan.isConstant[index], index < cut.index || nodes[index].op.leafSlot != nil {
         return nil
+      } else {
+        rewriter.copy(NodeID(index))
       }
-      node.operands = node.operands.compactMap { places[$0.index] }
-      graph.nodes.append(node)
-      places[index] = NodeID(graph.nodes.count - 1)
     }
-    graph.outputs = plan.graph.results.compactMap { places[$0.index] }
-    return (graph, needed)
-  }
-}
-
-extension Graph {
-  /// The nodes that some values are computed from, and they themselves, in order; not what lies before `end`.
-  fileprivate func nodes(behind values: [NodeID], stoppingAt end: NodeID? = nil) -> [Int] {
-    var isNeeded = [Bool](repeating: false, count: nodes.count)
-    for value in values { isNeeded[value.index] = true }
-    for index in nodes.indices.reversed() where isNeeded[index] && NodeID(index) != end {
-      for operand in nodes[index].operands { isNeeded[operand.index] = true }
-    }
-    return nodes.indices.filter { isNeeded[$0] }
-  }
-}
-
-extension Op {
-  /// The slot of a leaf.
-  fileprivate var leaf: Int? {
-    switch leafSlot {
-    case .input(let slot), .variable(let slot): slot
-    case nil: nil
-    }
+    return (rewriter.finished(), needed)
   }
 }
 

@@ -60,12 +60,19 @@ func withoutCommonSubexpressions(_ graph: Graph) -> Graph {
 
 /// Keeps what the results need, and every leaf: leaf slots are the run's argument list.
 func withoutDeadCode(_ graph: Graph) -> Graph {
-  var isNeeded = [Bool](repeating: false, count: graph.nodes.count)
-  for result in graph.results { isNeeded[result.index] = true }
-  for (index, node) in graph.nodes.enumerated().reversed() where isNeeded[index] {
-    for operand in node.operands { isNeeded[operand.index] = true }
-  }
   var rewriter = Rewriter(graph)
-  for index in graph.nodes.indices where isNeeded[index] { rewriter.copy(NodeID(index)) }
+  for index in graph.nodes(behind: graph.results) { rewriter.copy(NodeID(index)) }
   return rewriter.finished()
+}
+
+extension Graph {
+  /// The nodes that some values are computed from, and they themselves, in order; not what lies behind `end`.
+  func nodes(behind values: [NodeID], stoppingAt end: NodeID? = nil) -> [Int] {
+    var isNeeded = [Bool](repeating: false, count: nodes.count)
+    for value in values { isNeeded[value.index] = true }
+    for (index, node) in nodes.enumerated().reversed() where isNeeded[index] && NodeID(index) != end {
+      for operand in node.operands { isNeeded[operand.index] = true }
+    }
+    return nodes.indices.filter { isNeeded[$0] }
+  }
 }

@@ -275,12 +275,3 @@ struct ONNXExporter {
     return result
   }
 }
-
-extension Op.LeafSlot {
-  /// The number of the slot.
-  var index: Int {
-    switch self {
-    case .input(let slot), .variable(let slot): slot
-    }
-  }
-}

@@ -1,6 +1,8 @@
 // Pointwise convolutions: how pixels are cut into blocks, and who computes what.
 #include "pointwise.h"
 
+#include "../parts.h"
+
 #include "StrataParallel.h"
 
 static const pointwise_kernels *kernels(const strata_pointwise *job) {
@@ -10,8 +12,6 @@ static const pointwise_kernels *kernels(const strata_pointwise *job) {
 #endif
   return &strata_pointwise_base;
 }
-
-static int64_t part_up(int64_t value, int64_t part) { return (value + part - 1) / part; }
 
 // Bytes of packed pixels that a thread keeps in its second-level cache beside a panel of weights.
 enum { CACHED_BYTES = 256 << 10 };

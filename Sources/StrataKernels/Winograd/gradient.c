@@ -1,4 +1,5 @@
 // The weight gradients of 3×3 convolutions by Winograd's filtering: how tiles are cut into rounds, and who computes what.
+#include "../parts.h"
 #include "StrataParallel.h"
 #include "winograd.h"
 
@@ -9,8 +10,6 @@ static const winograd_gradient_kernels *kernels(const strata_winograd *job) {
 #endif
   return &strata_winograd_gradient_base;
 }
-
-static int64_t part_up(int64_t value, int64_t part) { return (value + part - 1) / part; }
 
 // Tiles in a round, at most: a panel of their gradients takes 600 KB, and what all threads exchange stays in the third
 // level.

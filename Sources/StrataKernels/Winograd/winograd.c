@@ -1,6 +1,8 @@
 // Winograd convolutions: how tiles are cut into blocks, and who computes what.
 #include "winograd.h"
 
+#include "../parts.h"
+
 #include "StrataParallel.h"
 
 static const winograd_kernels *kernels(const strata_winograd *job) {
@@ -11,7 +13,6 @@ static const winograd_kernels *kernels(const strata_winograd *job) {
   return &strata_winograd_base;
 }
 
-static int64_t part_up(int64_t value, int64_t part) { return (value + part - 1) / part; }
 static int64_t places(const strata_winograd *job) {
   const int64_t size = job->tile + job->kernel - 1;
   return size * size;
