@@ -19,6 +19,9 @@ public enum OwnKernel: String, Sendable, Hashable, CaseIterable {
   case pointwise
   /// Depthwise 3×3 convolutions together with the 1×1 convolution that follows.
   case separable
+  /// In both, and in 3×3 convolutions with a stride, values that are zeros are skipped where there are many, as behind
+  /// a rectifier.
+  case sparse
   /// Convolutions of images of few channels, which networks begin with.
   case stem
   /// Linear layers for few rows, which read their weights once.

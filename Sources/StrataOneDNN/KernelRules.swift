@@ -144,34 +144,73 @@ struct KernelRules {
     return (WaitingDepthwise(node: node, settings: settings, bounds: bounds), next)
   }
 
-  /// The job of a 1×1 convolution, with the depthwise one before it where that waits; nil where oneDNN does it.
+  /// The job of a 1×1 convolution, with the depthwise one before it where that waits, or of a 3×3 convolution with a
+  /// stride behind a rectifier; nil where oneDNN does it.
   func pointwise(_ index: Int, after depthwise: WaitingDepthwise?) -> strata_pointwise? {
     let node = plan.graph.nodes[index]
-    guard depthwise != nil || options.kernels.contains(.pointwise), canBePointwise(index),
-      case .conv2d(let settings, let epilogue) = node.op, let bounds = Bounds(epilogue.activation)
+    guard case .conv2d(let settings, let epilogue) = node.op, let bounds = Bounds(epilogue.activation),
+      depthwise != nil || options.kernels.contains(.pointwise) && canBePointwise(index)
+        || canBeSparseWindows(index)
     else { return nil }
-    let image = plan.graph[(depthwise?.node ?? node).operands[0]].type.shape
+    let first = depthwise?.node ?? node
+    let image = plan.graph[first.operands[0]].type.shape
     let output = node.type.shape
+    let window = depthwise?.settings ?? settings
     return strata_pointwise(
       isa: options.instructionSet.rawValue, threads: Int32(threads), batch: Int32(image[0]),
       channels: Int32(image[1]), height: Int32(image[2]), width: Int32(image[3]), outputs: Int32(output[1]),
       result_height: Int32(output[2]), result_width: Int32(output[3]),
-      stride_height: Int32((depthwise?.settings ?? settings).stride.height),
-      stride_width: Int32((depthwise?.settings ?? settings).stride.width),
-      is_separable: depthwise == nil ? 0 : 1,
-      pad_top: Int32(depthwise?.settings.padding.height ?? 0),
-      pad_left: Int32(depthwise?.settings.padding.width ?? 0),
+      kernel: Int32(plan.graph[first.operands[1]].type.shape[2]),
+      stride_height: Int32(window.stride.height), stride_width: Int32(window.stride.width),
+      pad_top: Int32(window.padding.height), pad_left: Int32(window.padding.width),
+      is_separable: depthwise == nil ? 0 : 1, skips_zeros: skipsZeros(index, after: depthwise) ? 1 : 0,
       middle_low: depthwise?.bounds.low ?? -.infinity, middle_high: depthwise?.bounds.high ?? .infinity,
       low: bounds.low, high: bounds.high)
   }
 
   private func canBePointwise(_ index: Int) -> Bool {
     let node = plan.graph.nodes[index]
+    guard case .conv2d(let settings, _) = node.op else { return false }
+    return isMatrixProduct(index, kernel: 1) && settings.padding == 0
+  }
+
+  /// Whether a convolution is 3×3, has a stride, so that Winograd's filtering cannot do it, and reads enough zeros
+  /// that skipping them beats oneDNN.
+  private func canBeSparseWindows(_ index: Int) -> Bool {
+    let node = plan.graph.nodes[index]
+    guard case .conv2d(let settings, _) = node.op else { return false }
+    return isMatrixProduct(index, kernel: 3) && settings.stride != 1 && settings.dilation == 1
+      && skipsZeros(index, after: nil)
+  }
+
+  /// Whether a convolution can be a product of packed windows with constant weights.
+  private func isMatrixProduct(_ index: Int, kernel: Int) -> Bool {
+    let node = plan.graph.nodes[index]
     guard case .conv2d(let settings, let epilogue) = node.op, isComputed(index) else { return false }
     let weights = plan.graph[node.operands[1]].type.shape
-    return weights.dropFirst(2).allSatisfy { $0 == 1 } && settings.padding == 0 && settings.groups == 1
+    return weights.dropFirst(2).allSatisfy { $0 == kernel } && settings.groups == 1
       && weights[0] % 16 == 0 && weights[1] % 16 == 0 && Bounds(epilogue.activation) != nil
       && isConstant(node.operands[1])
+  }
+
+  /// Whether zeros among the values that a convolution multiplies are skipped. Lists of the others cost something,
+  /// which few outputs do not win back.
+  private func skipsZeros(_ index: Int, after depthwise: WaitingDepthwise?) -> Bool {
+    let node = plan.graph.nodes[index]
+    let weights = plan.graph[node.operands[1]].type.shape
+    guard options.kernels.contains(.sparse), weights[0] >= 128, weights[1] >= 64 else { return false }
+    return depthwise.map { $0.bounds.low == 0 } ?? isRectified(node.operands[0])
+  }
+
+  /// Whether a value comes out of a rectifier.
+  private func isRectified(_ id: NodeID) -> Bool {
+    let node = plan.graph[id]
+    return switch node.op {
+    case .activation(let activation): Bounds(activation)?.low == 0
+    case .conv2d(_, let epilogue): Bounds(epilogue.activation)?.low == 0
+    case .maxPool2d: isRectified(node.operands[0])
+    default: false
+    }
   }
 
   // MARK: Stem
@@ -251,6 +290,9 @@ extension strata_winograd {
 extension strata_pointwise {
   /// Bytes that a run needs besides.
   var scratchByteCount: Int { Int(withUnsafePointer(to: self, strata_pointwise_scratch_bytes)) }
+
+  /// Floats of its packed weights.
+  var preparedCount: Int { Int(withUnsafePointer(to: self, strata_pointwise_prepared_count)) }
 }
 
 extension strata_stem {

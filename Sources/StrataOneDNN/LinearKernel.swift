@@ -9,7 +9,7 @@ struct LinearKernel: Kernel {
   var name: String { job.halves == 0 ? "linear" : "linear:float16" }
 
   /// With more rows arithmetic outweighs reading, and oneDNN's matrix product is as fast.
-  static func isFaster(rows: Int) -> Bool { rows <= 16 }
+  static func isFaster(rows: Int) -> Bool { rows <= 64 }
 
   func run(_ slots: [UnsafeMutableRawPointer]) {
     withUnsafePointer(to: job) { job in

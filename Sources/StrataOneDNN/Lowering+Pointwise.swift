@@ -18,7 +18,8 @@ extension Lowering {
     return true
   }
 
-  /// Lowers a 1×1 convolution, with the depthwise one before it where that waits; nil where oneDNN has to.
+  /// Lowers a 1×1 convolution, with the depthwise one before it where that waits, or one whose windows are packed as
+  /// pixels; nil where oneDNN has to.
   mutating func lowerPointwise(
     _ node: Node, _ settings: Convolution, _ epilogue: Epilogue
   ) throws(StrataError) -> SlotID? {
@@ -30,7 +31,7 @@ extension Lowering {
     let source = try reorder(slot(of: first.operands[0]), to: Layout.channelsLast(image))
     let layout = try Layout.channelsLast(output)
     let weights = prepare(
-      try plainSlot(of: node.operands[1]), floats: image[1] * output[1],
+      try plainSlot(of: node.operands[1]), floats: job.preparedCount,
       by: PointwisePreparation(job: job, isDepthwise: false))
     var slots = [source, weights]
     if let depthwise {
@@ -85,7 +86,9 @@ private struct PointwiseKernel: Kernel {
   let hasBias: Bool
   let hasResidual: Bool
 
-  var name: String { job.is_separable == 0 ? "pointwise" : "separable" }
+  var name: String {
+    job.is_separable != 0 ? "separable" : job.kernel == 1 ? "pointwise" : "sparse"
+  }
 
   func run(_ slots: [UnsafeMutableRawPointer]) {
     var rest = slots.map { $0.assumingMemoryBound(to: Float.self) }[...]

@@ -37,7 +37,9 @@ public struct OneDNNBackend: Backend {
     }
     var options = options
     options.precision = precision
-    if [.bfloat16, .int8].contains(precision.name) { options.kernels.subtract([.pointwise, .separable]) }
+    if [.bfloat16, .int8].contains(precision.name) {
+      options.kernels.subtract([.pointwise, .separable, .sparse])
+    }
     return OneDNNBackend(options)
   }
 

@@ -14,7 +14,7 @@ enum { MOST_ROWS = 4, SUMS = 5 };
 #endif
 enum { MOST_OUTPUTS = 8 };
 
-/// Floats of the rows of a block that stay in the second-level cache, and bytes by which reading weights runs ahead.
+/// Floats of the rows that stay in the second-level cache, and bytes by which reading weights runs ahead.
 enum { CACHED = 128 << 10, AHEAD = 4096 };
 
 #define OUTPUTS(rows) (SUMS / (rows) < MOST_OUTPUTS ? SUMS / (rows) : MOST_OUTPUTS)
@@ -92,7 +92,7 @@ INLINE void add_all(
   const int halves, const strata_linear *job, const float *source, const char *weights, float *result,
   int64_t begin, int64_t end) {
   const int64_t channels = job->channels, outputs = job->outputs;
-  const int64_t block = job->rows < MOST_ROWS ? job->rows : MOST_ROWS, part = CACHED / block / LANES * LANES;
+  const int64_t part = CACHED / job->rows / LANES * LANES;
   for (int64_t from = 0; from < channels; from += part) {
     const int64_t to = channels - from < part ? channels : from + part;
     const int64_t group = job->rows > MOST_ROWS ? GROUP : end - begin;

@@ -1,21 +1,23 @@
 // The kernels of pointwise convolutions, included once for each instruction set.
 #include "../product.h"
 #include "pointwise.h"
+#include "sparse.h"
 
 // MARK: Packing
 
 /// The window of a pixel of the result: where its taps begin, zeros where they are outside.
 INLINE void find_taps(
-  const strata_pointwise *job, const float *source, const float *zeros, int64_t pixel, const float *taps[9]) {
+  const int kernel, const strata_pointwise *job, const float *source, const float *zeros, int64_t pixel,
+  const float **taps) {
   const int64_t line = pixel / job->result_width;
   const int x = (int)(pixel % job->result_width) * job->stride_width - job->pad_left;
   const int y = (int)(line % job->result_height) * job->stride_height - job->pad_top;
   const float *image = source + line / job->result_height * job->height * job->width * job->channels;
-  UNROLL for (int v = 0; v < 3; v++)
-    UNROLL for (int u = 0; u < 3; u++) {
+  UNROLL for (int v = 0; v < kernel; v++)
+    UNROLL for (int u = 0; u < kernel; u++) {
       const int inside = y + v >= 0 && y + v < job->height && x + u >= 0 && x + u < job->width;
       const int64_t place = ((int64_t)(y + v) * job->width + x + u) * job->channels;
-      taps[3 * v + u] = inside ? image + place : zeros;
+      taps[kernel * v + u] = inside ? image + place : zeros;
     }
 }
 
@@ -24,7 +26,7 @@ INLINE void convolve_pixel(
   const strata_pointwise *job, const strata_pointwise_buffers *at, const float *zeros, int64_t pixel,
   float *packed, int64_t distance) {
   const float *taps[9];
-  find_taps(job, at->source, zeros, pixel, taps);
+  find_taps(3, job, at->source, zeros, pixel, taps);
   const floats low = filled(job->middle_low), high = filled(job->middle_high);
   const int64_t channels = job->channels;
   for (int64_t c = 0; c < channels; c += LANES) {
@@ -85,37 +87,40 @@ INLINE void convolve_group(
   }
 }
 
-INLINE void copy_pixel(
-  const strata_pointwise *job, const strata_pointwise_buffers *at, int64_t pixel, float *packed, int64_t distance) {
-  if (job->stride_height != 1 || job->stride_width != 1) {
-    const int64_t line = pixel / job->result_width, x = pixel % job->result_width * job->stride_width;
-    const int64_t y = line % job->result_height * job->stride_height;
-    pixel = (line / job->result_height * job->height + y) * job->width + x;
-  }
-  const float *from = at->source + pixel * job->channels;
-  for (int64_t c = 0; c < job->channels; c += LANES) {
-    store(packed, load(from + c));
-    packed += distance;
+/// Packs the window of a pixel of the result.
+INLINE void copy_window(
+  const int kernel, const strata_pointwise *job, const strata_pointwise_buffers *at, const float *zeros,
+  int64_t pixel, float *packed, int64_t distance) {
+  const float *taps[9] = {at->source + pixel * job->channels};
+  if (kernel > 1 || job->stride_height != 1 || job->stride_width != 1)
+    find_taps(kernel, job, at->source, zeros, pixel, taps);
+  for (int t = 0; t < kernel * kernel; t++) {
+    for (int64_t c = 0; c < job->channels; c += LANES) {
+      store(packed, load(taps[t] + c));
+      packed += distance;
+    }
   }
 }
 
 static void pack(
   const strata_pointwise *job, const strata_pointwise_buffers *at, int64_t begin, int64_t rows, int64_t first,
   int64_t last, float *zeros, float *packed) {
-  if (job->is_separable) memset(zeros, 0, sizeof(float) * job->channels);
-  int64_t group = 0;
-  for (int64_t row = 0; row < rows; group++) {
-    const int64_t count = group_rows(rows, MOST_ROWS, row);
-    if (group >= first && group < last) {
-      float *target = packed + row * job->channels;
-      if (job->is_separable) {
-        convolve_group(job, at, zeros, begin + row, count, target);
+  if (job->kernel > 1) memset(zeros, 0, sizeof(float) * job->channels);
+  for (int64_t group = first; group < last; group++) {
+    const int64_t row = group_begin(rows, MOST_ROWS, group), count = group_begin(rows, MOST_ROWS, group + 1) - row;
+    float *target = packed + row * depth_of(job);
+    if (job->is_separable) {
+      convolve_group(job, at, zeros, begin + row, count, target);
+      continue;
+    }
+    for (int64_t i = 0; i < count; i++) {
+      const int64_t pixel = begin + row + i;
+      if (job->kernel == 1) {
+        copy_window(1, job, at, zeros, pixel, target + i * LANES, count * LANES);
       } else {
-        for (int64_t i = 0; i < count; i++)
-          copy_pixel(job, at, begin + row + i, target + i * LANES, count * LANES);
+        copy_window(3, job, at, zeros, pixel, target + i * LANES, count * LANES);
       }
     }
-    row += count;
   }
 }
 
@@ -125,7 +130,7 @@ INLINE void multiply_rows(
   const int rows, const int vectors, const strata_pointwise *job, const float *values, const float *weights,
   const float *ahead, int64_t lines, const float *bias, const float *residual, float *result) {
   floats sum[MOST_ROWS][PANEL];
-  add_products(rows, vectors, job->channels, values, weights, ahead, lines, sum);
+  add_products(rows, vectors, depth_of(job), values, weights, ahead, lines, sum);
   const int64_t outputs = job->outputs;
   const floats low = filled(job->low), high = filled(job->high);
   UNROLL for (int j = 0; j < vectors; j++) {
@@ -159,44 +164,46 @@ INLINE void multiply_group(
 }
 
 static void multiply(
-  const strata_pointwise *job, const strata_pointwise_buffers *at, int64_t begin, int64_t rows, int64_t first,
-  int64_t last, const float *packed) {
-  const int64_t outputs = job->outputs, lines = lines_ahead((rows + MOST_ROWS - 1) / MOST_ROWS);
+  const strata_pointwise *job, const strata_pointwise_buffers *at, int64_t begin, int64_t rows, int64_t first_group,
+  int64_t last_group, int64_t first, int64_t last, const float *packed) {
+  const int64_t outputs = job->outputs, depth = depth_of(job);
+  const int64_t lines = lines_ahead(last_group - first_group);
   for (int64_t panel = first; panel < last; panel++) {
     const int64_t output = panel * PANEL * LANES;
-    const float *weights = at->weights + output * job->channels;
+    const float *weights = at->weights + output * depth;
     const float *bias = at->bias ? at->bias + output : 0;
-    const float *ahead = weights + PANEL * LANES * job->channels;
-    for (int64_t row = 0; row < rows;) {
-      const int64_t count = group_rows(rows, MOST_ROWS, row);
+    const float *ahead = weights + PANEL * LANES * depth;
+    for (int64_t group = first_group; group < last_group; group++) {
+      const int64_t row = group_begin(rows, MOST_ROWS, group), count = group_begin(rows, MOST_ROWS, group + 1) - row;
       const int64_t place = (begin + row) * outputs + output;
       const float *residual = at->residual ? at->residual + place : 0;
-      const float *values = packed + row * job->channels;
+      const float *values = packed + row * depth;
       if (outputs - output >= PANEL * LANES) {
         multiply_group(
           count, PANEL, job, values, weights, ahead, lines, bias, residual, at->result + place);
       } else {
         multiply_group(count, 1, job, values, weights, ahead, lines, bias, residual, at->result + place);
       }
-      ahead += lines * job->channels;
-      row += count;
+      ahead += lines * depth;
     }
   }
 }
 
 // MARK: Weights
 
-/// Packs the panels from `first` to `last`.
+/// Packs the panels from `first` to `last`, as [channel of a window][output].
 static void prepare(
   const strata_pointwise *job, const float *weights, float *prepared, int64_t first, int64_t last) {
-  const int64_t channels = job->channels;
+  const int64_t channels = job->channels, depth = depth_of(job), taps = depth / channels;
   for (int64_t panel = first; panel < last; panel++) {
     const int64_t output = panel * PANEL * LANES, left = job->outputs - output;
     const int64_t width = left < PANEL * LANES ? left : PANEL * LANES;
-    float *target = prepared + output * channels;
+    float *target = prepared + output * depth;
     for (int64_t c = 0; c < channels; c++)
-      for (int64_t k = 0; k < width; k++) target[c * width + k] = weights[(output + k) * channels + c];
+      for (int64_t t = 0; t < taps; t++)
+        for (int64_t k = 0; k < width; k++)
+          target[(t * channels + c) * width + k] = weights[((output + k) * channels + c) * taps + t];
   }
 }
 
-const pointwise_kernels KERNELS = {MOST_ROWS, PANEL * LANES, pack, multiply, prepare};
+const pointwise_kernels KERNELS = {MOST_ROWS, PANEL * LANES, pack, multiply, make_lists, multiply_sparse, prepare};

@@ -1,9 +1,11 @@
 // Pointwise convolutions: how pixels are cut into blocks, and who computes what.
 #include "pointwise.h"
 
-#include "../parts.h"
+#include "../shares.h"
 
 #include "StrataParallel.h"
+
+#include <string.h>
 
 static const pointwise_kernels *kernels(const strata_pointwise *job) {
 #if defined(__x86_64__)
@@ -17,6 +19,9 @@ static const pointwise_kernels *kernels(const strata_pointwise *job) {
 enum { CACHED_BYTES = 256 << 10 };
 // Packed pixels that threads exchange, at most.
 enum { SHARED_BYTES = 4 << 20 };
+// Panels of outputs that are multiplied at once where threads share a block, and groups of rows that are, at least;
+// blocks of each thread where they do not.
+enum { UNIT_PANELS = 4, UNIT_GROUPS = 4, LEAST_BLOCKS = 4 };
 
 typedef struct {
   int64_t rows, block, blocks;
@@ -26,62 +31,152 @@ typedef struct {
 
 static cut cut_of(const strata_pointwise *job) {
   cut c;
-  const int64_t channels = job->channels, threads = job->threads, most = kernels(job)->most_rows;
+  const int64_t depth = depth_of(job), threads = job->threads, most = kernels(job)->most_rows;
   c.rows = (int64_t)job->batch * job->result_height * job->result_width;
-  // Sharing a block, threads exchange packed pixels; else each reads all weights.
-  c.is_shared = threads > 1 && c.rows < (threads - 1) * job->outputs && c.rows * channels * 4 < SHARED_BYTES;
+  // Sharing a block, threads exchange packed pixels, which is slow; else each reads all weights.
+  c.is_shared = threads > 1 && 4 * c.rows < (threads - 1) * job->outputs && c.rows * depth * 4 < SHARED_BYTES;
   if (c.is_shared) {
     c.block = c.rows;
   } else {
-    int64_t rows = CACHED_BYTES / (channels * 4) / most * most;
-    if (rows < 4 * most) rows = 4 * most;
+    int64_t rows = CACHED_BYTES / (depth * 4) / most * most;
+    const int64_t fair = part_up(c.rows, LEAST_BLOCKS * threads);
+    if (rows > fair) rows = fair;
+    if (rows < UNIT_GROUPS * most) rows = UNIT_GROUPS * most;
     c.block = part_up(c.rows, part_up(part_up(c.rows, rows), threads) * threads);
   }
   c.blocks = part_up(c.rows, c.block);
   return c;
 }
 
-/// Floats of a block's packed pixels, and of zeros for what is outside an image.
-static int64_t block_count(const strata_pointwise *job, const cut *c) { return (c->block + 1) * job->channels + 16; }
+/// Parts that groups of rows are cut into where threads share them.
+static int64_t unit_parts(int64_t groups) { return groups < 2 * UNIT_GROUPS ? 1 : groups / UNIT_GROUPS; }
+
+/// Where a block's packed pixels and their lists lie.
+typedef struct {
+  float *packed;
+  sparse_rows lists;
+} block_memory;
+
+/// Rows of lists, and floats of packed pixels.
+static int64_t list_count(const strata_pointwise *job, const cut *c) {
+  return job->skips_zeros ? part_up(depth_of(job), SPARSE_CHANNELS) * c->block : 0;
+}
+static int64_t packed_count(const strata_pointwise *job, const cut *c) { return (c->block + 1) * depth_of(job) + 16; }
+
+/// Numbers of 4 bytes that all of it takes.
+static int64_t block_count(const strata_pointwise *job, const cut *c) {
+  return packed_count(job, c) + list_count(job, c) * (2 * SPARSE_CHANNELS + 1);
+}
+
+static block_memory block_at(const strata_pointwise *job, const cut *c, float *begin) {
+  const int64_t lists = list_count(job, c);
+  float *values = begin + packed_count(job, c);
+  int32_t *places = (int32_t *)(values + lists * SPARSE_CHANNELS);
+  return (block_memory){begin, {values, places, places + lists * SPARSE_CHANNELS}};
+}
+
+/// Each thread has zeros for what is outside an image, and a cache line for what it counted.
+static int64_t thread_count(const strata_pointwise *job) { return job->channels + CACHE_LINE / 4; }
 
 int64_t strata_pointwise_scratch_bytes(const strata_pointwise *job) {
   const cut c = cut_of(job);
-  return 4 * (block_count(job, &c) * (c.is_shared ? 1 : job->threads) + job->channels * job->threads);
+  return 4 * (block_count(job, &c) * (c.is_shared ? 1 : job->threads) + thread_count(job) * job->threads);
 }
 
 typedef struct {
   const strata_pointwise *job;
   const strata_pointwise_buffers *at;
   cut c;
+  /// Blocks, or the groups and then the panels of the one block that threads share.
+  shares first, second;
 } run;
 
-static void compute(void *context, int32_t thread, int32_t count) {
-  const run *r = context;
+/// Whether so many of a block's values are zeros that lists are faster, which take a quarter longer for a value.
+static int is_sparse(const zero_count *zeros) { return !zeros->is_dense && zeros->kept < 0.7 * (double)zeros->seen; }
+
+/// Multiplies some groups of rows by panels, as lists where there are some.
+static void multiply(
+  const run *r, int64_t begin, int64_t rows, int64_t first_group, int64_t last_group, int64_t first, int64_t last,
+  int is_sparse, const block_memory *b) {
+  const pointwise_kernels *k = kernels(r->job);
+  if (is_sparse) {
+    const int64_t whole = r->job->outputs / k->panel, end = last < whole ? last : whole;
+    k->multiply_sparse(r->job, r->at, begin, rows, first_group, last_group, first, end, &b->lists);
+    first = end;
+  }
+  k->multiply(r->job, r->at, begin, rows, first_group, last_group, first, last, b->packed);
+}
+
+/// All threads pack some groups of rows, then each multiplies some groups by some panels.
+static void compute_shared(run *r, int32_t thread, int32_t count, float *blocks, int skips) {
   const strata_pointwise *job = r->job;
   const pointwise_kernels *k = kernels(job);
-  const int64_t size = block_count(job, &r->c), panels = part_up(job->outputs, k->panel);
-  float *zeros = r->at->scratch + thread * job->channels;
-  float *packed = r->at->scratch + job->threads * job->channels;
-  if (r->c.is_shared) {
-    const int64_t groups = part_up(r->c.rows, k->most_rows);
-    k->pack(
-      job, r->at, 0, r->c.rows, groups * thread / count, groups * (thread + 1) / count, zeros, packed);
-    strata_barrier(count);
-    k->multiply(
-      job, r->at, 0, r->c.rows, panels * thread / count, panels * (thread + 1) / count, packed);
-    return;
+  const int64_t own = thread_count(job), rows = r->c.rows, groups = group_count(rows, k->most_rows);
+  const block_memory b = block_at(job, &r->c, blocks);
+  float *zeros = r->at->scratch + thread * own;
+  zero_count counted = {0, 0, !skips};
+  int64_t first, last;
+  while (take_share(&r->first, thread, 1, &first, &last)) {
+    k->pack(job, r->at, 0, rows, first, last, zeros, b.packed);
+    if (!counted.is_dense) k->make_lists(job, rows, first, last, b.packed, &b.lists, &counted);
   }
-  packed += thread * size;
-  for (int64_t block = thread; block < r->c.blocks; block += count) {
+  memcpy(zeros + job->channels, &counted, sizeof counted);
+  strata_barrier(count);
+  for (int32_t other = 0; other < count; other++) {
+    zero_count theirs;
+    memcpy(&theirs, r->at->scratch + other * own + job->channels, sizeof theirs);
+    counted.is_dense |= theirs.is_dense;
+    if (other == thread) continue;
+    counted.seen += theirs.seen;
+    counted.kept += theirs.kept;
+  }
+  const int64_t panels = part_up(job->outputs, k->panel), parts = unit_parts(groups);
+  while (take_share(&r->second, thread, 1, &first, &last)) {
+    const int64_t panel = first / parts * UNIT_PANELS, part = first % parts;
+    const int64_t end = panel + UNIT_PANELS < panels ? panel + UNIT_PANELS : panels;
+    multiply(
+      r, 0, rows, groups * part / parts, groups * (part + 1) / parts, panel, end, is_sparse(&counted), &b);
+  }
+}
+
+/// Every thread packs and multiplies blocks of its own.
+static void compute_own(run *r, int32_t thread, float *blocks, int skips) {
+  const strata_pointwise *job = r->job;
+  const pointwise_kernels *k = kernels(job);
+  const block_memory b = block_at(job, &r->c, blocks + thread * block_count(job, &r->c));
+  float *zeros = r->at->scratch + thread * thread_count(job);
+  int64_t block, end;
+  while (take_share(&r->first, thread, 1, &block, &end)) {
     const int64_t begin = block * r->c.block, left = r->c.rows - begin;
-    const int64_t rows = left < r->c.block ? left : r->c.block;
-    k->pack(job, r->at, begin, rows, 0, rows, zeros, packed);
-    k->multiply(job, r->at, begin, rows, 0, panels, packed);
+    const int64_t rows = left < r->c.block ? left : r->c.block, groups = group_count(rows, k->most_rows);
+    zero_count counted = {0, 0, !skips};
+    k->pack(job, r->at, begin, rows, 0, groups, zeros, b.packed);
+    if (skips) k->make_lists(job, rows, 0, groups, b.packed, &b.lists, &counted);
+    multiply(r, begin, rows, 0, groups, 0, part_up(job->outputs, k->panel), is_sparse(&counted), &b);
+  }
+}
+
+static void compute(void *context, int32_t thread, int32_t count) {
+  run *r = context;
+  float *blocks = r->at->scratch + r->job->threads * thread_count(r->job);
+  const int skips = r->job->skips_zeros && r->at->weights[strata_pointwise_prepared_count(r->job) - 1] != 0;
+  if (r->c.is_shared) {
+    compute_shared(r, thread, count, blocks, skips);
+  } else {
+    compute_own(r, thread, blocks, skips);
   }
 }
 
 void strata_pointwise_run(const strata_pointwise *job, const strata_pointwise_buffers *buffers) {
-  run r = {job, buffers, cut_of(job)};
+  run r = {.job = job, .at = buffers, .c = cut_of(job)};
+  if (r.c.is_shared) {
+    const pointwise_kernels *k = kernels(job);
+    const int64_t groups = group_count(r.c.rows, k->most_rows), panels = part_up(job->outputs, k->panel);
+    share_out(&r.first, groups, job->threads);
+    share_out(&r.second, part_up(panels, UNIT_PANELS) * unit_parts(groups), job->threads);
+  } else {
+    share_out(&r.first, r.c.blocks, job->threads);
+  }
   strata_parallel(job->threads, compute, &r);
 }
 
@@ -89,18 +184,31 @@ typedef struct {
   const strata_pointwise *job;
   const float *weights;
   float *prepared;
+  _Atomic int32_t *is_infinite;
 } preparation;
 
 static void prepare_part(void *context, int32_t thread, int32_t count) {
   const preparation *p = context;
   const pointwise_kernels *k = kernels(p->job);
-  const int64_t panels = part_up(p->job->outputs, k->panel);
-  k->prepare(p->job, p->weights, p->prepared, panels * thread / count, panels * (thread + 1) / count);
+  const int64_t panels = part_up(p->job->outputs, k->panel), depth = depth_of(p->job);
+  const int64_t first = panels * thread / count, last = panels * (thread + 1) / count;
+  k->prepare(p->job, p->weights, p->prepared, first, last);
+  const int64_t end = last * k->panel < p->job->outputs ? last * k->panel : p->job->outputs;
+  float sum = 0;
+  for (int64_t i = first * k->panel * depth; i < end * depth; i++) sum += p->weights[i] * 0;
+  if (sum != 0) *p->is_infinite = 1;
+}
+
+int64_t strata_pointwise_prepared_count(const strata_pointwise *job) {
+  return depth_of(job) * job->outputs + 1;
 }
 
 void strata_pointwise_prepare(const strata_pointwise *job, const float *weights, float *prepared) {
-  preparation p = {job, weights, prepared};
+  _Atomic int32_t is_infinite = 0;
+  preparation p = {job, weights, prepared, &is_infinite};
   strata_parallel(job->threads, prepare_part, &p);
+  // Zeros times infinity are not zeros.
+  prepared[strata_pointwise_prepared_count(job) - 1] = (float)!is_infinite;
 }
 
 void strata_pointwise_prepare_depthwise(const strata_pointwise *job, const float *weights, float *prepared) {

@@ -4,25 +4,60 @@
 
 #include "StrataPointwise.h"
 
-/// Rows that are multiplied together; rows of a block are cut into groups of nearly equal size.
-static inline int64_t group_rows(int64_t rows, int64_t most, int64_t row) {
-  int64_t groups = (rows + most - 1) / most;
-  int64_t small = rows / groups, large = rows % groups;
-  return row < large * (small + 1) ? small + 1 : small;
+#include "../parts.h"
+
+/// Groups that rows are cut into, of nearly equal size and at most `most` rows.
+static inline int64_t group_count(int64_t rows, int64_t most) { return part_up(rows, most); }
+
+/// The first row of a group.
+static inline int64_t group_begin(int64_t rows, int64_t most, int64_t group) {
+  const int64_t groups = group_count(rows, most), small = rows / groups, large = rows % groups;
+  return group * small + (group < large ? group : large);
 }
 
+/// Values of a packed row.
+static inline int64_t depth_of(const strata_pointwise *job) {
+  return (int64_t)job->channels * (job->is_separable ? 1 : job->kernel * job->kernel);
+}
+
+// Values of a row that are in one list.
+enum { SPARSE_CHANNELS = 64 };
+
+/// Rows as lists of their values that are not zero, [64 values of a row][row][value], and of where each one's weights
+/// are.
+typedef struct {
+  float *values;
+  int32_t *places, *counts;
+} sparse_rows;
+
+/// What was seen of the zeros of packed rows.
+typedef struct {
+  int64_t seen, kept;
+  /// Whether rows with few zeros have no lists.
+  int32_t is_dense;
+} zero_count;
+
 /// The kernels of an instruction set. Rows are pixels of the result, counted through the batch; packed rows are
-/// [group][block of 16 channels][row][channel].
+/// [group][block of 16 values][row][value]; a row has a pixel's channels, or those of all pixels of a window.
 typedef struct {
   int32_t most_rows, panel;
   /// Packs the rows of the groups from `first` to `last` of a block of `rows` rows that begins at `begin`.
   void (*pack)(
     const strata_pointwise *, const strata_pointwise_buffers *, int64_t begin, int64_t rows, int64_t first,
     int64_t last, float *zeros, float *packed);
-  /// Multiplies a block by the panels of outputs from `first` to `last`.
+  /// Multiplies the rows of the groups from `first_group` to `last_group` of a block by the panels of outputs from
+  /// `first` to `last`.
   void (*multiply)(
-    const strata_pointwise *, const strata_pointwise_buffers *, int64_t begin, int64_t rows, int64_t first,
-    int64_t last, const float *packed);
+    const strata_pointwise *, const strata_pointwise_buffers *, int64_t begin, int64_t rows, int64_t first_group,
+    int64_t last_group, int64_t first, int64_t last, const float *packed);
+  /// Makes lists of the rows of packed groups, unless some have too few zeros, and counts.
+  void (*make_lists)(
+    const strata_pointwise *, int64_t rows, int64_t first, int64_t last, const float *packed, const sparse_rows *,
+    zero_count *);
+  /// Multiplies lists likewise, by panels of full width.
+  void (*multiply_sparse)(
+    const strata_pointwise *, const strata_pointwise_buffers *, int64_t begin, int64_t rows, int64_t first_group,
+    int64_t last_group, int64_t first, int64_t last, const sparse_rows *);
   void (*prepare)(const strata_pointwise *, const float *weights, float *prepared, int64_t first, int64_t last);
 } pointwise_kernels;
 

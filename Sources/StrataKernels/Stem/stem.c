@@ -1,6 +1,8 @@
 // Convolutions of few channels: who computes what.
 #include "stem.h"
 
+#include "../shares.h"
+
 #include "StrataParallel.h"
 
 static const stem_kernels *kernels(const strata_stem *job) {
@@ -32,19 +34,21 @@ typedef struct {
   const strata_stem *job;
   const float *source, *weights, *bias;
   float *result, *scratch;
+  shares rows;
 } run;
 
 static void compute(void *context, int32_t thread, int32_t count) {
-  const run *r = context;
-  const int64_t rows = (int64_t)r->job->batch * r->job->result_height;
-  kernels(r->job)->compute(
-    r->job, r->source, r->weights, r->bias, r->result, r->scratch + thread * rows_count(r->job),
-    rows * thread / count, rows * (thread + 1) / count);
+  run *r = context;
+  float *own = r->scratch + thread * rows_count(r->job);
+  int64_t first, last;
+  while (take_share(&r->rows, thread, share_size(&r->rows), &first, &last))
+    kernels(r->job)->compute(r->job, r->source, r->weights, r->bias, r->result, own, first, last);
 }
 
 void strata_stem_run(
   const strata_stem *job, const float *source, const float *prepared, const float *bias, float *result,
   float *scratch) {
   run r = {job, source, prepared, bias, result, scratch};
+  share_out(&r.rows, (int64_t)job->batch * job->result_height, job->threads);
   strata_parallel(job->threads, compute, &r);
 }

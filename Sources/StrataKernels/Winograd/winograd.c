@@ -2,6 +2,7 @@
 #include "winograd.h"
 
 #include "../parts.h"
+#include "../shares.h"
 
 #include "StrataParallel.h"
 
@@ -83,14 +84,17 @@ typedef struct {
   winograd_blocks blocks;
   const float *source, *weights, *bias, *residual;
   float *result, *scratch;
+  /// Blocks; or units of windows, then places, then units of results; or units of windows, then panels.
+  shares first, second, third;
 } run;
 
 /// Every thread computes blocks of its own.
-static void compute_own(const run *r, int32_t thread, int32_t count) {
+static void compute_own(run *r, int32_t thread) {
   const strata_winograd *job = r->job;
   float *windows = r->scratch + thread * block_count(job, &r->blocks);
   float *sums = windows + places(job) * r->blocks.window_place;
-  for (int64_t block = thread; block < r->blocks.blocks; block += count) {
+  int64_t block, end;
+  while (take_share(&r->first, thread, 1, &block, &end)) {
     winograd_blocks b = r->blocks;
     int64_t begin = block * b.block;
     if (b.tiles - begin < b.block) {
@@ -104,52 +108,68 @@ static void compute_own(const run *r, int32_t thread, int32_t count) {
   }
 }
 
-/// All threads compute the same tiles: a part of the windows, then of the products, then of the results.
-static void compute_shared(const run *r, int32_t thread, int32_t count) {
-  const strata_winograd *job = r->job;
-  const winograd_blocks *b = &r->blocks;
-  float *windows = r->scratch, *sums = windows + places(job) * b->window_place;
-  int64_t units = b->tiles * (job->channels / 16);
-  r->kernels->transform(
-    job, b, r->source, units * thread / count, units * (thread + 1) / count, 0, windows);
+/// Each thread transforms some windows of the one block, until all are.
+static void transform_all(run *r, int32_t thread, int32_t count) {
+  int64_t first, last;
+  while (take_share(&r->first, thread, share_size(&r->first), &first, &last))
+    r->kernels->transform(r->job, &r->blocks, r->source, first, last, 0, r->scratch);
   strata_barrier(count);
-  r->kernels->multiply(
-    job, b, windows, r->weights, sums, b->tiles, places(job) * thread / count,
-    places(job) * (thread + 1) / count);
-  strata_barrier(count);
-  units = b->tiles * (job->outputs / 16);
-  r->kernels->finish(
-    job, b, sums, units * thread / count, units * (thread + 1) / count, 0, r->bias, r->residual, r->result);
 }
 
-/// All threads transform a part of the windows, then each computes the results of some outputs.
-static void compute_late(const run *r, int32_t thread, int32_t count) {
+/// All threads compute the same tiles: some of the windows, then of the products, then of the results.
+static void compute_shared(run *r, int32_t thread, int32_t count) {
+  const winograd_blocks *b = &r->blocks;
+  float *sums = r->scratch + places(r->job) * b->window_place;
+  transform_all(r, thread, count);
+  int64_t first, last;
+  while (take_share(&r->second, thread, 1, &first, &last))
+    r->kernels->multiply(r->job, b, r->scratch, r->weights, sums, b->tiles, first, last);
+  strata_barrier(count);
+  while (take_share(&r->third, thread, share_size(&r->third), &first, &last))
+    r->kernels->finish(r->job, b, sums, first, last, 0, r->bias, r->residual, r->result);
+}
+
+/// All threads transform some of the windows, then each computes the results of some outputs.
+static void compute_late(run *r, int32_t thread, int32_t count) {
   const strata_winograd *job = r->job;
   const winograd_blocks *b = &r->blocks;
-  const int64_t units = b->tiles * (job->channels / 16), panels = part_up(job->outputs / 16, r->kernels->panel);
-  r->kernels->transform(
-    job, b, r->source, units * thread / count, units * (thread + 1) / count, 0, r->scratch);
-  strata_barrier(count);
-  r->kernels->compute_panels(
-    job, b, r->scratch, r->weights, panels * thread / count, panels * (thread + 1) / count, r->bias, r->residual,
-    r->result, r->scratch + places(job) * b->window_place + thread * panel_count(job, b));
+  float *own = r->scratch + places(job) * b->window_place + thread * panel_count(job, b);
+  transform_all(r, thread, count);
+  int64_t first, last;
+  while (take_share(&r->second, thread, 1, &first, &last))
+    r->kernels->compute_panels(
+      job, b, r->scratch, r->weights, first, last, r->bias, r->residual, r->result, own);
 }
 
 static void compute(void *context, int32_t thread, int32_t count) {
-  const run *r = context;
+  run *r = context;
   if (r->job->is_late) {
     compute_late(r, thread, count);
   } else if (r->blocks.is_shared) {
     compute_shared(r, thread, count);
   } else {
-    compute_own(r, thread, count);
+    compute_own(r, thread);
   }
 }
 
 void strata_winograd_run(
   const strata_winograd *job, const float *source, const float *prepared, const float *bias,
   const float *residual, float *result, float *scratch) {
-  run r = {job, kernels(job), blocks_of(job), source, prepared, bias, residual, result, scratch};
+  run r = {
+    .job = job, .kernels = kernels(job), .blocks = blocks_of(job), .source = source, .weights = prepared,
+    .bias = bias, .residual = residual, .result = result, .scratch = scratch,
+  };
+  const int64_t windows = r.blocks.tiles * (job->channels / 16);
+  if (job->is_late) {
+    share_out(&r.first, windows, job->threads);
+    share_out(&r.second, part_up(job->outputs / 16, r.kernels->panel), job->threads);
+  } else if (r.blocks.is_shared) {
+    share_out(&r.first, windows, job->threads);
+    share_out(&r.second, places(job), job->threads);
+    share_out(&r.third, r.blocks.tiles * (job->outputs / 16), job->threads);
+  } else {
+    share_out(&r.first, r.blocks.blocks, job->threads);
+  }
   strata_parallel(job->threads, compute, &r);
 }
 

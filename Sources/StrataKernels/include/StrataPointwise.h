@@ -4,7 +4,7 @@
 #include <stdint.h>
 
 /// A 1×1 convolution, after a 3×3 depthwise one where asked: a block of pixels of that stays in the cache and is
-/// at once multiplied.
+/// at once multiplied. Or a 3×3 convolution whose windows are treated as pixels of nine times as many channels.
 ///
 /// Images have their channels last. Channels and outputs are multiples of 16. All sizes are fixed; buffers are
 /// given at each run.
@@ -12,10 +12,12 @@ typedef struct {
   int32_t isa, threads;
   int32_t batch, channels, height, width;
   int32_t outputs, result_height, result_width;
-  int32_t stride_height, stride_width;
-  /// Whether a depthwise convolution comes first; stride and padding are then its.
+  /// Of the windows of the image: their side, 1 or 3, their distances, and where the first begins.
+  int32_t kernel, stride_height, stride_width, pad_top, pad_left;
+  /// Whether windows are convolved channel by channel first.
   int32_t is_separable;
-  int32_t pad_top, pad_left;
+  /// Whether zeros are skipped where many of a block's values are.
+  int32_t skips_zeros;
   /// Bounds of the depthwise convolution's results, then of the whole's.
   float middle_low, middle_high, low, high;
 } strata_pointwise;
@@ -23,7 +25,10 @@ typedef struct {
 /// Bytes that a run needs besides.
 int64_t strata_pointwise_scratch_bytes(const strata_pointwise *job);
 
-/// Packs weights `[outputs, channels]`; as many floats.
+/// Floats that packed weights take.
+int64_t strata_pointwise_prepared_count(const strata_pointwise *job);
+
+/// Packs weights `[outputs, channels]`, or `[outputs, channels, 3, 3]`.
 void strata_pointwise_prepare(const strata_pointwise *job, const float *weights, float *prepared);
 
 /// Turns depthwise weights `[channels, 9]` into `[9, channels]`.
