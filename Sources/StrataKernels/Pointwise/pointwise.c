@@ -91,8 +91,8 @@ typedef struct {
   shares first, second;
 } run;
 
-/// Whether so many of a block's values are zeros that lists are faster, which take a quarter longer for a value.
-static int is_sparse(const zero_count *zeros) { return !zeros->is_dense && zeros->kept < 0.7 * (double)zeros->seen; }
+/// Whether so many of a block's values are zeros that lists are faster, which take half as long again for a value.
+static int is_sparse(const zero_count *zeros) { return !zeros->is_dense && zeros->kept < 0.65 * (double)zeros->seen; }
 
 /// Multiplies some groups of rows by panels, as lists where there are some.
 static void multiply(
