@@ -7,9 +7,8 @@ extension Command {
     name: "bench", summary: "Measure how long forward passes or training steps of a network take.",
     details: """
       Passes run in evaluation mode on random images of the usual size, after some that are not measured.
-      Without --weights a network by name has fresh ones; the time hardly depends on them: zeros behind rectifiers
-      are skipped, and a few more or less are there. MODEL may be an ONNX model, or weights that fit one of the
-      networks. A multiply-accumulate counts as two operations of a GFLOP, skipped or not.
+      Without --weights a network by name has fresh ones; the time depends on them only as far as zeros behind
+      rectifiers are skipped. MODEL may be an ONNX model, or weights that fit one of the networks. A multiply-accumulate counts as two operations of a GFLOP, skipped or not.
       With --train a pass is a whole step: forward in training mode, cross-entropy, backward, stochastic gradient
       descent with momentum; it counts as three forward passes. The same images come in every step.
       With another precision the scores are compared with float32's, on the same images. int8 is calibrated on

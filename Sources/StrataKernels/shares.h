@@ -2,6 +2,8 @@
 #ifndef STRATA_SHARES_H
 #define STRATA_SHARES_H
 
+#include "parts.h"
+
 #include <stdatomic.h>
 #include <stdint.h>
 
@@ -19,20 +21,18 @@ typedef struct {
   int32_t count;
 } shares;
 
-static inline int64_t part_of_units(int64_t units, int64_t part, int64_t count) { return units * part / count; }
-
 static inline void share_out(shares *s, int64_t units, int32_t threads) {
   s->units = units;
   s->count = threads < MOST_PARTS ? threads : MOST_PARTS;
   for (int32_t part = 0; part < s->count; part++)
-    atomic_init(&s->parts[part].next, part_of_units(units, part, s->count));
+    atomic_init(&s->parts[part].next, part_begin(units, part, s->count));
 }
 
 /// Takes the units from `*first` to `*last`, at most `most` of them; returns whether any were left.
 static inline int take_share(shares *s, int32_t thread, int64_t most, int64_t *first, int64_t *last) {
   for (int32_t i = 0; i < s->count; i++) {
     const int32_t part = (thread + i) % s->count;
-    const int64_t end = part_of_units(s->units, part + 1, s->count);
+    const int64_t end = part_begin(s->units, part + 1, s->count);
     if (atomic_load_explicit(&s->parts[part].next, memory_order_relaxed) >= end) continue;
     *first = atomic_fetch_add_explicit(&s->parts[part].next, most, memory_order_relaxed);
     if (*first >= end) continue;

@@ -168,29 +168,24 @@ struct KernelRules {
       low: bounds.low, high: bounds.high)
   }
 
-  private func canBePointwise(_ index: Int) -> Bool {
-    let node = plan.graph.nodes[index]
-    guard case .conv2d(let settings, _) = node.op else { return false }
-    return isMatrixProduct(index, kernel: 1) && settings.padding == 0
-  }
+  private func canBePointwise(_ index: Int) -> Bool { matrixProduct(index, kernel: 1)?.padding == 0 }
 
   /// Whether a convolution is 3×3, has a stride, so that Winograd's filtering cannot do it, and reads enough zeros
   /// that skipping them beats oneDNN.
   private func canBeSparseWindows(_ index: Int) -> Bool {
-    let node = plan.graph.nodes[index]
-    guard case .conv2d(let settings, _) = node.op else { return false }
-    return isMatrixProduct(index, kernel: 3) && settings.stride != 1 && settings.dilation == 1
-      && skipsZeros(index, after: nil)
+    guard let settings = matrixProduct(index, kernel: 3) else { return false }
+    return settings.stride != 1 && settings.dilation == 1 && skipsZeros(index, after: nil)
   }
 
-  /// Whether a convolution can be a product of packed windows with constant weights.
-  private func isMatrixProduct(_ index: Int, kernel: Int) -> Bool {
+  /// The settings of a convolution that can be a product of packed windows with constant weights.
+  private func matrixProduct(_ index: Int, kernel: Int) -> Convolution? {
     let node = plan.graph.nodes[index]
-    guard case .conv2d(let settings, let epilogue) = node.op, isComputed(index) else { return false }
+    guard case .conv2d(let settings, let epilogue) = node.op, isComputed(index) else { return nil }
     let weights = plan.graph[node.operands[1]].type.shape
-    return weights.dropFirst(2).allSatisfy { $0 == kernel } && settings.groups == 1
-      && weights[0] % 16 == 0 && weights[1] % 16 == 0 && Bounds(epilogue.activation) != nil
-      && isConstant(node.operands[1])
+    guard weights.dropFirst(2).allSatisfy({ $0 == kernel }), settings.groups == 1, weights[0] % 16 == 0,
+      weights[1] % 16 == 0, Bounds(epilogue.activation) != nil, isConstant(node.operands[1])
+    else { return nil }
+    return settings
   }
 
   /// Whether zeros among the values that a convolution multiplies are skipped. Lists of the others cost something,

@@ -98,7 +98,7 @@ extension EngineSuite {
       }
     }
 
-    @Test("lets infinite weights meet zeros, as plain loops do", arguments: engines)
+    @Test("let infinite weights meet zeros, as plain loops do", arguments: engines)
     func infinity(engine: EngineCase) throws {
       let weights = Variable([128, 64, 1, 1]) {
         var values = Formula.parameter("weight", [128, 64, 1, 1]).scalars(as: Float.self)
@@ -113,17 +113,18 @@ extension EngineSuite {
       #expect(values.map(\.isNaN) == expected.map(\.isNaN))
     }
 
-    @Test("do the depthwise convolutions of MobileNetV1, unless switched off") func choice() throws {
-      func steps(_ kernels: Set<OwnKernel>) throws -> [String: Int] {
-        let model = try ModelRegistry.make("mobilenet_v1").eval()
-        let trace = Trace(of: [model(Tensor(HostTensor.zeros([1, 3, 224, 224])))])
-        let engine = WinogradTests.engine(.best, nil, kernels)
-        return try engine.run {
-          Dictionary(try Engine.profile(trace).map { ($0.implementation, 1) }, uniquingKeysWith: +)
-        }
+    /// How often a network has each kind of step.
+    private func steps(of network: String, _ kernels: Set<OwnKernel>) throws -> [String: Int] {
+      let model = try ModelRegistry.make(network).eval()
+      let trace = Trace(of: [model(Tensor(HostTensor.zeros([1, 3, 224, 224])))])
+      return try WinogradTests.engine(.best, nil, kernels).run {
+        Dictionary(try Engine.profile(trace).map { ($0.implementation, 1) }, uniquingKeysWith: +)
       }
-      #expect(try steps([.separable])["separable"] == 13)
-      let without = try steps([])
+    }
+
+    @Test("do the depthwise convolutions of MobileNetV1, unless switched off") func choice() throws {
+      #expect(try steps(of: "mobilenet_v1", [.separable])["separable"] == 13)
+      let without = try steps(of: "mobilenet_v1", [])
       #expect(without["separable"] == nil && without["pointwise"] == nil)
       Engine.clearCache()
     }
@@ -131,15 +132,8 @@ extension EngineSuite {
     @Test("skip zeros in ResNet50's three 3×3 convolutions with a stride, unless switched off") func windows()
       throws
     {
-      func count(_ kernels: Set<OwnKernel>) throws -> Int {
-        let model = try ModelRegistry.make("resnet50").eval()
-        let trace = Trace(of: [model(Tensor(HostTensor.zeros([1, 3, 224, 224])))])
-        return try WinogradTests.engine(.best, nil, kernels).run {
-          try Engine.profile(trace).count { $0.implementation == "sparse" }
-        }
-      }
-      #expect(try count([.pointwise, .sparse]) == 3)
-      #expect(try count([.pointwise]) == 0)
+      #expect(try steps(of: "resnet50", [.pointwise, .sparse])["sparse"] == 3)
+      #expect(try steps(of: "resnet50", [.pointwise])["sparse"] == nil)
       Engine.clearCache()
     }
   }

@@ -106,19 +106,19 @@ static void pack(
   const strata_pointwise *job, const strata_pointwise_buffers *at, int64_t begin, int64_t rows, int64_t first,
   int64_t last, float *zeros, float *packed) {
   if (job->kernel > 1) memset(zeros, 0, sizeof(float) * job->channels);
-  for (int64_t group = first; group < last; group++) {
-    const int64_t row = group_begin(rows, MOST_ROWS, group), count = group_begin(rows, MOST_ROWS, group + 1) - row;
-    float *target = packed + row * depth_of(job);
+  for (int64_t index = first; index < last; index++) {
+    const group g = group_at(rows, MOST_ROWS, index);
+    float *target = packed + g.first * depth_of(job);
     if (job->is_separable) {
-      convolve_group(job, at, zeros, begin + row, count, target);
+      convolve_group(job, at, zeros, begin + g.first, g.count, target);
       continue;
     }
-    for (int64_t i = 0; i < count; i++) {
-      const int64_t pixel = begin + row + i;
+    for (int64_t i = 0; i < g.count; i++) {
+      const int64_t pixel = begin + g.first + i;
       if (job->kernel == 1) {
-        copy_window(1, job, at, zeros, pixel, target + i * LANES, count * LANES);
+        copy_window(1, job, at, zeros, pixel, target + i * LANES, g.count * LANES);
       } else {
-        copy_window(3, job, at, zeros, pixel, target + i * LANES, count * LANES);
+        copy_window(3, job, at, zeros, pixel, target + i * LANES, g.count * LANES);
       }
     }
   }
@@ -173,16 +173,16 @@ static void multiply(
     const float *weights = at->weights + output * depth;
     const float *bias = at->bias ? at->bias + output : 0;
     const float *ahead = weights + PANEL * LANES * depth;
-    for (int64_t group = first_group; group < last_group; group++) {
-      const int64_t row = group_begin(rows, MOST_ROWS, group), count = group_begin(rows, MOST_ROWS, group + 1) - row;
-      const int64_t place = (begin + row) * outputs + output;
+    for (int64_t index = first_group; index < last_group; index++) {
+      const group g = group_at(rows, MOST_ROWS, index);
+      const int64_t place = (begin + g.first) * outputs + output;
       const float *residual = at->residual ? at->residual + place : 0;
-      const float *values = packed + row * depth;
+      const float *values = packed + g.first * depth;
       if (outputs - output >= PANEL * LANES) {
         multiply_group(
-          count, PANEL, job, values, weights, ahead, lines, bias, residual, at->result + place);
+          g.count, PANEL, job, values, weights, ahead, lines, bias, residual, at->result + place);
       } else {
-        multiply_group(count, 1, job, values, weights, ahead, lines, bias, residual, at->result + place);
+        multiply_group(g.count, 1, job, values, weights, ahead, lines, bias, residual, at->result + place);
       }
       ahead += lines * depth;
     }

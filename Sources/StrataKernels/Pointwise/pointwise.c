@@ -75,12 +75,9 @@ static block_memory block_at(const strata_pointwise *job, const cut *c, float *b
   return (block_memory){begin, {values, places, places + lists * SPARSE_CHANNELS}};
 }
 
-/// Each thread has zeros for what is outside an image, and a cache line for what it counted.
-static int64_t thread_count(const strata_pointwise *job) { return job->channels + CACHE_LINE / 4; }
-
 int64_t strata_pointwise_scratch_bytes(const strata_pointwise *job) {
   const cut c = cut_of(job);
-  return 4 * (block_count(job, &c) * (c.is_shared ? 1 : job->threads) + thread_count(job) * job->threads);
+  return 4 * (block_count(job, &c) * (c.is_shared ? 1 : job->threads) + (int64_t)job->channels * job->threads);
 }
 
 typedef struct {
@@ -89,10 +86,13 @@ typedef struct {
   cut c;
   /// Blocks, or the groups and then the panels of the one block that threads share.
   shares first, second;
+  /// What threads counted of the zeros of a block that they share.
+  _Atomic int64_t seen, kept;
+  _Atomic int32_t is_dense;
 } run;
 
 /// Whether so many of a block's values are zeros that lists are faster, which take half as long again for a value.
-static int is_sparse(const zero_count *zeros) { return !zeros->is_dense && zeros->kept < 0.65 * (double)zeros->seen; }
+static int is_sparse(zero_count zeros) { return !zeros.is_dense && zeros.kept < 0.65 * (double)zeros.seen; }
 
 /// Multiplies some groups of rows by panels, as lists where there are some.
 static void multiply(
@@ -111,31 +111,26 @@ static void multiply(
 static void compute_shared(run *r, int32_t thread, int32_t count, float *blocks, int skips) {
   const strata_pointwise *job = r->job;
   const pointwise_kernels *k = kernels(job);
-  const int64_t own = thread_count(job), rows = r->c.rows, groups = group_count(rows, k->most_rows);
+  const int64_t rows = r->c.rows, groups = part_up(rows, k->most_rows);
   const block_memory b = block_at(job, &r->c, blocks);
-  float *zeros = r->at->scratch + thread * own;
+  float *zeros = r->at->scratch + thread * job->channels;
   zero_count counted = {0, 0, !skips};
   int64_t first, last;
   while (take_share(&r->first, thread, 1, &first, &last)) {
     k->pack(job, r->at, 0, rows, first, last, zeros, b.packed);
-    if (!counted.is_dense) k->make_lists(job, rows, first, last, b.packed, &b.lists, &counted);
+    k->make_lists(job, rows, first, last, b.packed, &b.lists, &counted);
   }
-  memcpy(zeros + job->channels, &counted, sizeof counted);
+  r->seen += counted.seen;
+  r->kept += counted.kept;
+  r->is_dense |= counted.is_dense;
   strata_barrier(count);
-  for (int32_t other = 0; other < count; other++) {
-    zero_count theirs;
-    memcpy(&theirs, r->at->scratch + other * own + job->channels, sizeof theirs);
-    counted.is_dense |= theirs.is_dense;
-    if (other == thread) continue;
-    counted.seen += theirs.seen;
-    counted.kept += theirs.kept;
-  }
+  const int takes_lists = is_sparse((zero_count){r->seen, r->kept, r->is_dense});
   const int64_t panels = part_up(job->outputs, k->panel), parts = unit_parts(groups);
   while (take_share(&r->second, thread, 1, &first, &last)) {
     const int64_t panel = first / parts * UNIT_PANELS, part = first % parts;
     const int64_t end = panel + UNIT_PANELS < panels ? panel + UNIT_PANELS : panels;
     multiply(
-      r, 0, rows, groups * part / parts, groups * (part + 1) / parts, panel, end, is_sparse(&counted), &b);
+      r, 0, rows, part_begin(groups, part, parts), part_begin(groups, part + 1, parts), panel, end, takes_lists, &b);
   }
 }
 
@@ -144,21 +139,21 @@ static void compute_own(run *r, int32_t thread, float *blocks, int skips) {
   const strata_pointwise *job = r->job;
   const pointwise_kernels *k = kernels(job);
   const block_memory b = block_at(job, &r->c, blocks + thread * block_count(job, &r->c));
-  float *zeros = r->at->scratch + thread * thread_count(job);
+  float *zeros = r->at->scratch + thread * job->channels;
   int64_t block, end;
   while (take_share(&r->first, thread, 1, &block, &end)) {
     const int64_t begin = block * r->c.block, left = r->c.rows - begin;
-    const int64_t rows = left < r->c.block ? left : r->c.block, groups = group_count(rows, k->most_rows);
+    const int64_t rows = left < r->c.block ? left : r->c.block, groups = part_up(rows, k->most_rows);
     zero_count counted = {0, 0, !skips};
     k->pack(job, r->at, begin, rows, 0, groups, zeros, b.packed);
-    if (skips) k->make_lists(job, rows, 0, groups, b.packed, &b.lists, &counted);
-    multiply(r, begin, rows, 0, groups, 0, part_up(job->outputs, k->panel), is_sparse(&counted), &b);
+    k->make_lists(job, rows, 0, groups, b.packed, &b.lists, &counted);
+    multiply(r, begin, rows, 0, groups, 0, part_up(job->outputs, k->panel), is_sparse(counted), &b);
   }
 }
 
 static void compute(void *context, int32_t thread, int32_t count) {
   run *r = context;
-  float *blocks = r->at->scratch + r->job->threads * thread_count(r->job);
+  float *blocks = r->at->scratch + r->job->threads * r->job->channels;
   const int skips = r->job->skips_zeros && r->at->weights[strata_pointwise_prepared_count(r->job) - 1] != 0;
   if (r->c.is_shared) {
     compute_shared(r, thread, count, blocks, skips);
@@ -171,7 +166,7 @@ void strata_pointwise_run(const strata_pointwise *job, const strata_pointwise_bu
   run r = {.job = job, .at = buffers, .c = cut_of(job)};
   if (r.c.is_shared) {
     const pointwise_kernels *k = kernels(job);
-    const int64_t groups = group_count(r.c.rows, k->most_rows), panels = part_up(job->outputs, k->panel);
+    const int64_t groups = part_up(r.c.rows, k->most_rows), panels = part_up(job->outputs, k->panel);
     share_out(&r.first, groups, job->threads);
     share_out(&r.second, part_up(panels, UNIT_PANELS) * unit_parts(groups), job->threads);
   } else {
@@ -184,19 +179,30 @@ typedef struct {
   const strata_pointwise *job;
   const float *weights;
   float *prepared;
-  _Atomic int32_t *is_infinite;
+  _Atomic int32_t is_infinite;
 } preparation;
 
+/// Whether some values are infinite or not numbers; integers, since such loops become vectors.
+static int32_t has_infinity(const float *values, int64_t count) {
+  const int32_t exponent = 0x7f800000;
+  int32_t found = 0;
+  for (int64_t i = 0; i < count; i++) {
+    int32_t bits;
+    memcpy(&bits, values + i, sizeof bits);
+    found |= (bits & exponent) == exponent;
+  }
+  return found;
+}
+
 static void prepare_part(void *context, int32_t thread, int32_t count) {
-  const preparation *p = context;
-  const pointwise_kernels *k = kernels(p->job);
-  const int64_t panels = part_up(p->job->outputs, k->panel), depth = depth_of(p->job);
-  const int64_t first = panels * thread / count, last = panels * (thread + 1) / count;
-  k->prepare(p->job, p->weights, p->prepared, first, last);
-  const int64_t end = last * k->panel < p->job->outputs ? last * k->panel : p->job->outputs;
-  float sum = 0;
-  for (int64_t i = first * k->panel * depth; i < end * depth; i++) sum += p->weights[i] * 0;
-  if (sum != 0) *p->is_infinite = 1;
+  preparation *p = context;
+  const strata_pointwise *job = p->job;
+  const pointwise_kernels *k = kernels(job);
+  const int64_t panels = part_up(job->outputs, k->panel);
+  k->prepare(job, p->weights, p->prepared, part_begin(panels, thread, count), part_begin(panels, thread + 1, count));
+  if (!job->skips_zeros) return;
+  const int64_t weights = depth_of(job) * job->outputs, first = part_begin(weights, thread, count);
+  p->is_infinite |= has_infinity(p->weights + first, part_begin(weights, thread + 1, count) - first);
 }
 
 int64_t strata_pointwise_prepared_count(const strata_pointwise *job) {
@@ -204,11 +210,10 @@ int64_t strata_pointwise_prepared_count(const strata_pointwise *job) {
 }
 
 void strata_pointwise_prepare(const strata_pointwise *job, const float *weights, float *prepared) {
-  _Atomic int32_t is_infinite = 0;
-  preparation p = {job, weights, prepared, &is_infinite};
+  preparation p = {job, weights, prepared, 0};
   strata_parallel(job->threads, prepare_part, &p);
   // Zeros times infinity are not zeros.
-  prepared[strata_pointwise_prepared_count(job) - 1] = (float)!is_infinite;
+  prepared[strata_pointwise_prepared_count(job) - 1] = (float)!p.is_infinite;
 }
 
 void strata_pointwise_prepare_depthwise(const strata_pointwise *job, const float *weights, float *prepared) {

@@ -6,13 +6,15 @@
 
 #include "../parts.h"
 
-/// Groups that rows are cut into, of nearly equal size and at most `most` rows.
-static inline int64_t group_count(int64_t rows, int64_t most) { return part_up(rows, most); }
+/// Rows, or panels, that are multiplied together.
+typedef struct {
+  int64_t first, count;
+} group;
 
-/// The first row of a group.
-static inline int64_t group_begin(int64_t rows, int64_t most, int64_t group) {
-  const int64_t groups = group_count(rows, most), small = rows / groups, large = rows % groups;
-  return group * small + (group < large ? group : large);
+/// One of the groups, of nearly equal size and at most `most`, that `size` rows or panels are cut into.
+static inline group group_at(int64_t size, int64_t most, int64_t index) {
+  const int64_t groups = part_up(size, most), first = part_begin(size, index, groups);
+  return (group){first, part_begin(size, index + 1, groups) - first};
 }
 
 /// Values of a packed row.
@@ -50,7 +52,7 @@ typedef struct {
   void (*multiply)(
     const strata_pointwise *, const strata_pointwise_buffers *, int64_t begin, int64_t rows, int64_t first_group,
     int64_t last_group, int64_t first, int64_t last, const float *packed);
-  /// Makes lists of the rows of packed groups, unless some have too few zeros, and counts.
+  /// Makes lists of the rows of packed groups, unless those before or these have too few zeros, and counts.
   void (*make_lists)(
     const strata_pointwise *, int64_t rows, int64_t first, int64_t last, const float *packed, const sparse_rows *,
     zero_count *);

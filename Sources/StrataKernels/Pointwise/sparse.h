@@ -52,27 +52,28 @@ INLINE int32_t keep(floats from, int32_t place, float *values, int32_t *places) 
 #endif
 }
 
-/// Makes lists of packed rows of the groups from `first` to `last`, for every 64 values one.
+/// Makes lists of packed rows of the groups from `first` to `last`, for every 64 values one, while it pays.
 static void make_lists(
   const strata_pointwise *job, int64_t rows, int64_t first, int64_t last, const float *packed,
   const sparse_rows *lists, zero_count *zeros) {
   // Not even an uneven image is sparse on the whole if some rows have more values than this.
   const double most = 0.85;
-  const int64_t begin = group_begin(rows, MOST_ROWS, first), end = group_begin(rows, MOST_ROWS, last);
+  const int64_t begin = group_at(rows, MOST_ROWS, first).first, end = group_at(rows, MOST_ROWS, last).first;
   const int64_t depth = depth_of(job);
-  if (count_zeros(packed + begin * depth, (end - begin) * depth, zeros) > most) zeros->is_dense = 1;
   if (zeros->is_dense) return;
-  for (int64_t group = first; group < last; group++) {
-    const int64_t row = group_begin(rows, MOST_ROWS, group), count = group_begin(rows, MOST_ROWS, group + 1) - row;
-    const float *from = packed + row * depth;
+  zeros->is_dense = count_zeros(packed + begin * depth, (end - begin) * depth, zeros) > most;
+  if (zeros->is_dense) return;
+  for (int64_t index = first; index < last; index++) {
+    const group g = group_at(rows, MOST_ROWS, index);
+    const float *from = packed + g.first * depth;
     for (int64_t channel = 0; channel < depth; channel += SPARSE_CHANNELS) {
-      const int64_t left = depth - channel, list = channel / SPARSE_CHANNELS * rows + row;
-      for (int64_t i = 0; i < count; i++) {
+      const int64_t left = depth - channel, list = channel / SPARSE_CHANNELS * rows + g.first;
+      for (int64_t i = 0; i < g.count; i++) {
         float *values = lists->values + (list + i) * SPARSE_CHANNELS;
         int32_t *places = lists->places + (list + i) * SPARSE_CHANNELS, kept = 0;
         for (int64_t c = 0; c < SPARSE_CHANNELS && c < left; c += LANES)
           kept += keep(
-            load(from + (channel + c) * count + i * LANES), (int32_t)c * PANEL * LANES, values + kept,
+            load(from + (channel + c) * g.count + i * LANES), (int32_t)c * PANEL * LANES, values + kept,
             places + kept);
         lists->counts[list + i] = kept;
       }
@@ -138,21 +139,20 @@ INLINE void multiply_lists(
 static void multiply_sparse(
   const strata_pointwise *job, const strata_pointwise_buffers *at, int64_t begin, int64_t rows, int64_t first_group,
   int64_t last_group, int64_t first, int64_t last, const sparse_rows *lists) {
-  const int64_t row = group_begin(rows, MOST_ROWS, first_group), end = group_begin(rows, MOST_ROWS, last_group);
-  const int64_t parts = group_count(last - first, SPARSE_PANELS), depth = depth_of(job);
-  for (int64_t part = 0; part < parts; part++) {
-    const int64_t panel = first + group_begin(last - first, SPARSE_PANELS, part);
-    const int64_t count = first + group_begin(last - first, SPARSE_PANELS, part + 1) - panel;
-    const int64_t output = panel * PANEL * LANES, place = (begin + row) * job->outputs + output;
+  const int64_t row = group_at(rows, MOST_ROWS, first_group).first, depth = depth_of(job);
+  const int64_t end = group_at(rows, MOST_ROWS, last_group).first;
+  for (int64_t index = 0; index < part_up(last - first, SPARSE_PANELS); index++) {
+    const group panels = group_at(last - first, SPARSE_PANELS, index);
+    const int64_t output = (first + panels.first) * PANEL * LANES, place = (begin + row) * job->outputs + output;
     const float *bias = at->bias ? at->bias + output : 0, *residual = at->residual ? at->residual + place : 0;
     float *result = at->result + place;
     for (int64_t channel = 0; channel < depth; channel += SPARSE_CHANNELS) {
       const float *weights = at->weights + output * depth + channel * PANEL * LANES;
       const int64_t list = channel / SPARSE_CHANNELS * rows + row;
       const int is_first = channel == 0, is_last = channel + SPARSE_CHANNELS >= depth;
-      const float *ahead = is_last ? at->weights + (output + count * PANEL * LANES) * depth
+      const float *ahead = is_last ? at->weights + (output + panels.count * PANEL * LANES) * depth
                                    : weights + SPARSE_CHANNELS * PANEL * LANES;
-      switch (count) {
+      switch (panels.count) {
         MULTIPLY_LISTS(1)
         MULTIPLY_LISTS(2)
         MULTIPLY_LISTS(3)

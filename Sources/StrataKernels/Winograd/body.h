@@ -134,17 +134,17 @@ INLINE void transform_window(
   }
 }
 
-/// Brings what a window has besides the one to its left nearer: images mostly come from the third level or memory, and
-/// windows are no pattern that processors foresee.
-INLINE void prefetch_window(
-  const int size, const int tile, const float *source, int64_t row, int64_t pixel) {
+/// Brings the columns from `first` to `size` of a square of pixels nearer: images mostly come from the third level or
+/// memory, and squares are no pattern that processors foresee.
+INLINE void prefetch_square(const int first, const int size, const float *corner, int64_t row, int64_t pixel) {
   UNROLL for (int y = 0; y < size; y++)
-    UNROLL for (int x = size - tile; x < size; x++) __builtin_prefetch(source + y * row + x * pixel, 0, 2);
+    UNROLL for (int x = first; x < size; x++) __builtin_prefetch(corner + y * row + x * pixel, 0, 2);
 }
 
 INLINE void transform_tile_windows(
   const int size, const strata_winograd *job, const winograd_blocks *blocks, const float *source, int64_t first,
   int64_t last, int64_t begin, float *windows) {
+  const int tile = size == 4 ? 2 : 4;
   const int64_t depth = job->channels / LANES;
   for (int64_t unit = first; unit < last;) {
     const int64_t row = unit / depth, end = (row + 1) * depth < last ? (row + 1) * depth : last;
@@ -160,8 +160,9 @@ INLINE void transform_tile_windows(
       const float *image = source + at.image * job->source.image + block * job->source.block;
       float *result = windows + group.first * job->channels + (block * group.rows + row - group.first) * LANES;
       if (is_inside) {
-        prefetch_window(
-          size, size == 4 ? 2 : 4, source + next_corner + block * job->source.block, job->source.row,
+        // The columns before belong to the window to its left too.
+        prefetch_square(
+          size - tile, size, source + next_corner + block * job->source.block, job->source.row,
           job->source.pixel);
         const float *corner = image + top * job->source.row + left * job->source.pixel;
         transform_window(size, corner, job->source.row, job->source.pixel, result, blocks->window_place);
@@ -265,9 +266,7 @@ INLINE void finish_tile(
       const int64_t block = unit - row * depth;
       const float *from = sums + row * blocks->sum_row + block * LANES;
       const float *coming = (residual ? residual : result) + next_corner + block * job->result.block;
-      UNROLL for (int y = 0; y < tile / step; y++)
-        UNROLL for (int x = 0; x < tile / step; x++)
-          __builtin_prefetch(coming + y * job->result.row + x * job->result.pixel, 0, 2);
+      prefetch_square(0, tile / step, coming, job->result.row, job->result.pixel);
       floats half[64], line[8], column[8], out[16];
       UNROLL for (int x = 0; x < size; x++) {
         UNROLL for (int y = 0; y < size; y++) line[y] = load(from + (y * size + x) * blocks->sum_place);
