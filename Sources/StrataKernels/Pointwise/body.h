@@ -206,4 +206,4 @@ static void prepare(
   }
 }
 
-const pointwise_kernels KERNELS = {MOST_ROWS, PANEL * LANES, pack, multiply, make_lists, multiply_sparse, prepare};
+const pointwise_kernels KERNELS = {MOST_ROWS, PANEL * LANES, pack, multiply, mark_zeros, multiply_sparse, prepare};

@@ -51,28 +51,26 @@ static cut cut_of(const strata_pointwise *job) {
 /// Parts that groups of rows are cut into where threads share them.
 static int64_t unit_parts(int64_t groups) { return groups < 2 * UNIT_GROUPS ? 1 : groups / UNIT_GROUPS; }
 
-/// Where a block's packed pixels and their lists lie.
+/// Where a block's packed pixels lie, and as marked rows.
 typedef struct {
   float *packed;
-  sparse_rows lists;
+  sparse_rows marked;
 } block_memory;
 
-/// Rows of lists, and floats of packed pixels.
-static int64_t list_count(const strata_pointwise *job, const cut *c) {
+/// Runs of 64 values of marked rows, and floats of packed pixels.
+static int64_t run_count(const strata_pointwise *job, const cut *c) {
   return job->skips_zeros ? part_up(depth_of(job), SPARSE_CHANNELS) * c->block : 0;
 }
 static int64_t packed_count(const strata_pointwise *job, const cut *c) { return (c->block + 1) * depth_of(job) + 16; }
 
-/// Numbers of 4 bytes that all of it takes.
+/// Numbers of 4 bytes that all of it takes; a mask is as long as two.
 static int64_t block_count(const strata_pointwise *job, const cut *c) {
-  return packed_count(job, c) + list_count(job, c) * (2 * SPARSE_CHANNELS + 1);
+  return packed_count(job, c) + run_count(job, c) * (SPARSE_CHANNELS + 2);
 }
 
 static block_memory block_at(const strata_pointwise *job, const cut *c, float *begin) {
-  const int64_t lists = list_count(job, c);
   float *values = begin + packed_count(job, c);
-  int32_t *places = (int32_t *)(values + lists * SPARSE_CHANNELS);
-  return (block_memory){begin, {values, places, places + lists * SPARSE_CHANNELS}};
+  return (block_memory){begin, {values, (uint64_t *)(values + run_count(job, c) * SPARSE_CHANNELS)}};
 }
 
 int64_t strata_pointwise_scratch_bytes(const strata_pointwise *job) {
@@ -91,17 +89,17 @@ typedef struct {
   _Atomic int32_t is_dense;
 } run;
 
-/// Whether so many of a block's values are zeros that lists are faster, which take half as long again for a value.
-static int is_sparse(zero_count zeros) { return !zeros.is_dense && zeros.kept < 0.65 * (double)zeros.seen; }
+/// Whether so many of a block's values are zeros that skipping them is faster, since the others then take longer.
+static int is_sparse(zero_count zeros) { return !zeros.is_dense && zeros.kept < 0.7 * (double)zeros.seen; }
 
-/// Multiplies some groups of rows by panels, as lists where there are some.
+/// Multiplies some groups of rows by panels, without zeros where these are marked.
 static void multiply(
   const run *r, int64_t begin, int64_t rows, int64_t first_group, int64_t last_group, int64_t first, int64_t last,
   int is_sparse, const block_memory *b) {
   const pointwise_kernels *k = kernels(r->job);
   if (is_sparse) {
     const int64_t whole = r->job->outputs / k->panel, end = last < whole ? last : whole;
-    k->multiply_sparse(r->job, r->at, begin, rows, first_group, last_group, first, end, &b->lists);
+    k->multiply_sparse(r->job, r->at, begin, rows, first_group, last_group, first, end, &b->marked);
     first = end;
   }
   k->multiply(r->job, r->at, begin, rows, first_group, last_group, first, last, b->packed);
@@ -118,19 +116,19 @@ static void compute_shared(run *r, int32_t thread, int32_t count, float *blocks,
   int64_t first, last;
   while (take_share(&r->first, thread, 1, &first, &last)) {
     k->pack(job, r->at, 0, rows, first, last, zeros, b.packed);
-    k->make_lists(job, rows, first, last, b.packed, &b.lists, &counted);
+    k->mark_zeros(job, rows, first, last, b.packed, &b.marked, &counted);
   }
   r->seen += counted.seen;
   r->kept += counted.kept;
   r->is_dense |= counted.is_dense;
   strata_barrier(count);
-  const int takes_lists = is_sparse((zero_count){r->seen, r->kept, r->is_dense});
+  const int skips_them = is_sparse((zero_count){r->seen, r->kept, r->is_dense});
   const int64_t panels = part_up(job->outputs, k->panel), parts = unit_parts(groups);
   while (take_share(&r->second, thread, 1, &first, &last)) {
     const int64_t panel = first / parts * UNIT_PANELS, part = first % parts;
     const int64_t end = panel + UNIT_PANELS < panels ? panel + UNIT_PANELS : panels;
     multiply(
-      r, 0, rows, part_begin(groups, part, parts), part_begin(groups, part + 1, parts), panel, end, takes_lists, &b);
+      r, 0, rows, part_begin(groups, part, parts), part_begin(groups, part + 1, parts), panel, end, skips_them, &b);
   }
 }
 
@@ -146,7 +144,7 @@ static void compute_own(run *r, int32_t thread, float *blocks, int skips) {
     const int64_t rows = left < r->c.block ? left : r->c.block, groups = part_up(rows, k->most_rows);
     zero_count counted = {0, 0, !skips};
     k->pack(job, r->at, begin, rows, 0, groups, zeros, b.packed);
-    k->make_lists(job, rows, 0, groups, b.packed, &b.lists, &counted);
+    k->mark_zeros(job, rows, 0, groups, b.packed, &b.marked, &counted);
     multiply(r, begin, rows, 0, groups, 0, part_up(job->outputs, k->panel), is_sparse(counted), &b);
   }
 }

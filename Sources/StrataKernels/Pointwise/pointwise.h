@@ -22,20 +22,19 @@ static inline int64_t depth_of(const strata_pointwise *job) {
   return (int64_t)job->channels * (job->is_separable ? 1 : job->kernel * job->kernel);
 }
 
-// Values of a row that are in one list.
+// Values of a row that are multiplied together where zeros are skipped: as many as a mask has bits.
 enum { SPARSE_CHANNELS = 64 };
 
-/// Rows as lists of their values that are not zero, [64 values of a row][row][value], and of where each one's weights
-/// are.
+/// Packed rows, [64 values of a row][row][value], and which of their values are not zero, [64 values of a row][row].
 typedef struct {
   float *values;
-  int32_t *places, *counts;
+  uint64_t *kept;
 } sparse_rows;
 
 /// What was seen of the zeros of packed rows.
 typedef struct {
   int64_t seen, kept;
-  /// Whether rows with few zeros have no lists.
+  /// Whether rows have so few zeros that none are marked.
   int32_t is_dense;
 } zero_count;
 
@@ -52,11 +51,11 @@ typedef struct {
   void (*multiply)(
     const strata_pointwise *, const strata_pointwise_buffers *, int64_t begin, int64_t rows, int64_t first_group,
     int64_t last_group, int64_t first, int64_t last, const float *packed);
-  /// Makes lists of the rows of packed groups, unless those before or these have too few zeros, and counts.
-  void (*make_lists)(
+  /// Marks the zeros of packed groups, unless those before or these have too few, and counts them.
+  void (*mark_zeros)(
     const strata_pointwise *, int64_t rows, int64_t first, int64_t last, const float *packed, const sparse_rows *,
     zero_count *);
-  /// Multiplies lists likewise, by panels of full width.
+  /// Multiplies marked rows likewise, by panels of full width.
   void (*multiply_sparse)(
     const strata_pointwise *, const strata_pointwise_buffers *, int64_t begin, int64_t rows, int64_t first_group,
     int64_t last_group, int64_t first, int64_t last, const sparse_rows *);

@@ -1,23 +1,24 @@
 // Products that skip zeros, included once for each instruction set.
 //
-// Behind a rectifier about half of the values are zeros, and what they are multiplied by need not be read. Here a row
-// of pixels is a list: its values that are not zero and where their weights are. Each value then costs one read of
-// the weights for every product, so the weights have to lie in the first-level cache: 64 channels of 128 outputs do,
-// and all rows of a block pass them before the next 64.
+// Behind a rectifier about half of the values are zeros, and what they are multiplied by need not be read. Rows of
+// pixels are multiplied in pairs: first by the weights that both need, which are then read once for the two, then by
+// those that one of them needs. Most weights are still read for one product or two, so they have to lie in the
+// first-level cache: 64 channels of 128 outputs do, and all rows of a block pass them before the next 64.
 #include "pointwise.h"
 
-#if defined(STRATA_TARGET_AVX512)
+#if defined(STRATA_TARGET_AVX512) || defined(STRATA_TARGET_AVX2)
 #include <immintrin.h>
 #endif
 
-// Panels of outputs that are multiplied together: 8 vectors of sums, or AVX2's 12 and NEON's 24 shorter ones.
+// Panels of outputs that are multiplied together, so that a pair's sums stay in registers: 16 of AVX-512's 32, 12 of
+// AVX2's 16, NEON's 24 of 32.
 #if defined(STRATA_TARGET_AVX512)
 enum { SPARSE_PANELS = 4 };
 #else
-enum { SPARSE_PANELS = 6 };
+enum { SPARSE_PANELS = 3 };
 #endif
 
-// MARK: Lists
+// MARK: Zeros
 
 /// Counts zeros of packed rows; looks at one vector in four. Returns the part of values that are none.
 static double count_zeros(const float *packed, int64_t count, zero_count *zeros) {
@@ -30,34 +31,29 @@ static double count_zeros(const float *packed, int64_t count, zero_count *zeros)
   return (double)(seen - sum) / (double)seen;
 }
 
-/// Adds those of 16 values that are not zero to a list, with the places of their weights; returns how many.
-INLINE int32_t keep(floats from, int32_t place, float *values, int32_t *places) {
+/// A bit for each of 16 values that is not zero.
+INLINE uint64_t kept_of(floats values) {
 #if defined(STRATA_TARGET_AVX512)
-  const __m512i steps = _mm512_mullo_epi32(
-    _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), _mm512_set1_epi32(PANEL * LANES));
-  const __mmask16 kept = _mm512_cmp_ps_mask((__m512)from, _mm512_setzero_ps(), _CMP_NEQ_UQ);
-  const __m512i all = _mm512_add_epi32(steps, _mm512_set1_epi32(place));
-  // Compressed in a register: compressing straight to memory is slow on some processors.
-  _mm512_storeu_ps(values, _mm512_maskz_compress_ps(kept, (__m512)from));
-  _mm512_storeu_si512(places, _mm512_maskz_compress_epi32(kept, all));
-  return __builtin_popcount(kept);
+  return _mm512_cmp_ps_mask((__m512)values, _mm512_setzero_ps(), _CMP_NEQ_UQ);
+#elif defined(STRATA_TARGET_AVX2)
+  typedef float half __attribute__((vector_size(32)));
+  const half low = __builtin_shufflevector(values, values, 0, 1, 2, 3, 4, 5, 6, 7);
+  const half high = __builtin_shufflevector(values, values, 8, 9, 10, 11, 12, 13, 14, 15);
+  const int first = _mm256_movemask_ps((__m256)(low != 0)), second = _mm256_movemask_ps((__m256)(high != 0));
+  return (uint64_t)(first | second << 8);
 #else
-  int32_t count = 0;
-  for (int i = 0; i < LANES; i++) {
-    values[count] = from[i];
-    places[count] = place + i * PANEL * LANES;
-    count += from[i] != 0;
-  }
-  return count;
+  const integers bits = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768};
+  return (uint64_t)__builtin_reduce_or((values != 0) & bits);
 #endif
 }
 
-/// Makes lists of packed rows of the groups from `first` to `last`, for every 64 values one, while it pays.
-static void make_lists(
+/// Brings packed rows of the groups from `first` to `last` into runs of 64 values and marks those that are not zero,
+/// while that pays.
+static void mark_zeros(
   const strata_pointwise *job, int64_t rows, int64_t first, int64_t last, const float *packed,
-  const sparse_rows *lists, zero_count *zeros) {
+  const sparse_rows *marked, zero_count *zeros) {
   // Not even an uneven image is sparse on the whole if some rows have more values than this.
-  const double most = 0.85;
+  const double most = 0.9;
   const int64_t begin = group_at(rows, MOST_ROWS, first).first, end = group_at(rows, MOST_ROWS, last).first;
   const int64_t depth = depth_of(job);
   if (zeros->is_dense) return;
@@ -67,15 +63,17 @@ static void make_lists(
     const group g = group_at(rows, MOST_ROWS, index);
     const float *from = packed + g.first * depth;
     for (int64_t channel = 0; channel < depth; channel += SPARSE_CHANNELS) {
-      const int64_t left = depth - channel, list = channel / SPARSE_CHANNELS * rows + g.first;
+      const int64_t left = depth - channel, run = channel / SPARSE_CHANNELS * rows + g.first;
+      const int64_t width = left < SPARSE_CHANNELS ? left : SPARSE_CHANNELS;
       for (int64_t i = 0; i < g.count; i++) {
-        float *values = lists->values + (list + i) * SPARSE_CHANNELS;
-        int32_t *places = lists->places + (list + i) * SPARSE_CHANNELS, kept = 0;
-        for (int64_t c = 0; c < SPARSE_CHANNELS && c < left; c += LANES)
-          kept += keep(
-            load(from + (channel + c) * g.count + i * LANES), (int32_t)c * PANEL * LANES, values + kept,
-            places + kept);
-        lists->counts[list + i] = kept;
+        float *values = marked->values + (run + i) * SPARSE_CHANNELS;
+        uint64_t kept = 0;
+        for (int64_t c = 0; c < width; c += LANES) {
+          const floats next = load(from + (channel + c) * g.count + i * LANES);
+          store(values + c, next);
+          kept |= kept_of(next) << c;
+        }
+        marked->kept[run + i] = kept;
       }
     }
   }
@@ -83,82 +81,120 @@ static void make_lists(
 
 // MARK: Products
 
-/// Multiplies lists of 64 channels by `panels` panels of outputs.
-INLINE void multiply_lists(
-  const int panels, const strata_pointwise *job, const sparse_rows *lists, int64_t list, int64_t rows,
-  const float *weights, const float *ahead, int is_first, int is_last, const float *bias, const float *residual,
-  float *result) {
-  const int64_t outputs = job->outputs, distance = PANEL * LANES * depth_of(job);
-  const floats low = filled(job->low), high = filled(job->high);
-  const float *values = lists->values + list * SPARSE_CHANNELS;
-  const int32_t *places = lists->places + list * SPARSE_CHANNELS;
-  // The next channels' weights come nearer while these are in use.
-  const int64_t lines = (SPARSE_CHANNELS * PANEL + rows - 1) / rows;
-  for (int64_t row = 0; row < rows; row++) {
-    floats sum[SPARSE_PANELS * PANEL];
-    UNROLL for (int k = 0; k < panels * PANEL; k++) sum[k] = (floats){0};
-    UNROLL for (int p = 0; p < panels; p++)
-      for (int64_t line = 0; line < lines; line++) __builtin_prefetch(ahead + p * distance + line * LANES, 0, 2);
-    ahead += lines * LANES;
-    const int32_t count = lists->counts[list + row];
-    for (int32_t i = 0; i < count; i++) {
-      const float *weight = weights + places[i];
-      const floats value = filled(values[i]);
-      UNROLL for (int k = 0; k < panels * PANEL; k++)
-        sum[k] += value * load(weight + k / PANEL * distance + k % PANEL * LANES);
-    }
-    // What is there is added at the end, so that products need not wait for it.
-    if (!is_first) {
-      UNROLL for (int k = 0; k < panels * PANEL; k++) sum[k] += load(result + k * LANES);
-    } else if (bias) {
-      UNROLL for (int k = 0; k < panels * PANEL; k++) sum[k] += load(bias + k * LANES);
-    }
-    if (is_first && residual) {
-      UNROLL for (int k = 0; k < panels * PANEL; k++) sum[k] += load(residual + k * LANES);
-      residual += outputs;
-    }
-    if (is_last) {
-      UNROLL for (int k = 0; k < panels * PANEL; k++) sum[k] = bounded(sum[k], low, high);
-    }
-    UNROLL for (int k = 0; k < panels * PANEL; k++) store(result + k * LANES, sum[k]);
-    values += SPARSE_CHANNELS;
-    places += SPARSE_CHANNELS;
-    result += outputs;
+/// What products of runs of 64 channels have in common.
+typedef struct {
+  /// From the weights of a panel to those of the next one.
+  int64_t distance;
+  const float *weights, *bias;
+  floats low, high;
+  int is_first, is_last;
+} sparse_product;
+
+/// Adds up a row's products with the weights of marked channels.
+INLINE void add_marked(
+  const int vectors, const sparse_product *by, const float *values, uint64_t kept, floats *sum) {
+  for (; kept; kept &= kept - 1) {
+    const int c = __builtin_ctzll(kept);
+    const float *weights = by->weights + c * PANEL * LANES;
+    const floats value = filled(values[c]);
+    UNROLL for (int k = 0; k < vectors; k++)
+      sum[k] += value * load(weights + k / PANEL * by->distance + k % PANEL * LANES);
   }
 }
 
-#define MULTIPLY_LISTS(count)                                                                              \
-  case count:                                                                                              \
-    if (count <= SPARSE_PANELS)                                                                            \
-      multiply_lists(                                                                                      \
-        count <= SPARSE_PANELS ? count : 1, job, lists, list, end - row, weights, ahead, is_first, is_last, bias, \
-        residual, result);                                                                                 \
+/// The same for two rows that need the same weights.
+INLINE void add_marked_pair(
+  const int vectors, const sparse_product *by, const float *values, uint64_t kept, floats *sum, floats *other) {
+  for (; kept; kept &= kept - 1) {
+    const int c = __builtin_ctzll(kept);
+    const float *weights = by->weights + c * PANEL * LANES;
+    const floats value = filled(values[c]), second = filled(values[SPARSE_CHANNELS + c]);
+    UNROLL for (int k = 0; k < vectors; k++) {
+      const floats weight = load(weights + k / PANEL * by->distance + k % PANEL * LANES);
+      sum[k] += value * weight;
+      other[k] += second * weight;
+    }
+  }
+}
+
+/// Adds a row's sums to what is there, which they need not wait for before.
+INLINE void finish_row(
+  const int vectors, const sparse_product *by, const float *residual, floats *sum, float *result) {
+  if (!by->is_first) {
+    UNROLL for (int k = 0; k < vectors; k++) sum[k] += load(result + k * LANES);
+  } else if (by->bias) {
+    UNROLL for (int k = 0; k < vectors; k++) sum[k] += load(by->bias + k * LANES);
+  }
+  if (by->is_first && residual) {
+    UNROLL for (int k = 0; k < vectors; k++) sum[k] += load(residual + k * LANES);
+  }
+  if (by->is_last) {
+    UNROLL for (int k = 0; k < vectors; k++) sum[k] = bounded(sum[k], by->low, by->high);
+  }
+  UNROLL for (int k = 0; k < vectors; k++) store(result + k * LANES, sum[k]);
+}
+
+/// Multiplies runs of 64 channels by `panels` panels of outputs.
+INLINE void multiply_runs(
+  const int panels, const strata_pointwise *job, const sparse_product *by, const float *values,
+  const uint64_t *kept, int64_t rows, const float *ahead, const float *residual, float *result) {
+  const int vectors = panels * PANEL;
+  const int64_t outputs = job->outputs;
+  // The next channels' weights come nearer while these are in use.
+  const int64_t lines = (2 * SPARSE_CHANNELS * PANEL + rows - 1) / rows;
+  for (int64_t row = 0; row < rows; row += 2) {
+    const int is_pair = row + 1 < rows;
+    const uint64_t one = kept[row], two = is_pair ? kept[row + 1] : 0;
+    floats sum[SPARSE_PANELS * PANEL], other[SPARSE_PANELS * PANEL];
+    UNROLL for (int k = 0; k < vectors; k++) sum[k] = other[k] = (floats){0};
+    UNROLL for (int p = 0; p < panels; p++)
+      for (int64_t line = 0; line < lines; line++) __builtin_prefetch(ahead + p * by->distance + line * LANES, 0, 2);
+    ahead += lines * LANES;
+    add_marked_pair(vectors, by, values, one & two, sum, other);
+    add_marked(vectors, by, values, one & ~two, sum);
+    add_marked(vectors, by, values + SPARSE_CHANNELS, two & ~one, other);
+    finish_row(vectors, by, residual, sum, result);
+    if (is_pair) finish_row(vectors, by, residual ? residual + outputs : 0, other, result + outputs);
+    values += 2 * SPARSE_CHANNELS;
+    result += 2 * outputs;
+    if (residual) residual += 2 * outputs;
+  }
+}
+
+#define MULTIPLY_RUNS(count)                                                                             \
+  case count:                                                                                            \
+    if (count <= SPARSE_PANELS)                                                                          \
+      multiply_runs(                                                                                     \
+        count <= SPARSE_PANELS ? count : 1, job, &by, values, kept, end - row, ahead, residual, result); \
     break;
 
-/// Multiplies the lists of some groups by the panels of outputs from `first` to `last`, all of them whole.
+/// Multiplies marked rows of some groups by the panels of outputs from `first` to `last`, all of them whole.
 static void multiply_sparse(
   const strata_pointwise *job, const strata_pointwise_buffers *at, int64_t begin, int64_t rows, int64_t first_group,
-  int64_t last_group, int64_t first, int64_t last, const sparse_rows *lists) {
+  int64_t last_group, int64_t first, int64_t last, const sparse_rows *marked) {
   const int64_t row = group_at(rows, MOST_ROWS, first_group).first, depth = depth_of(job);
   const int64_t end = group_at(rows, MOST_ROWS, last_group).first;
+  sparse_product by = {.distance = PANEL * LANES * depth, .low = filled(job->low), .high = filled(job->high)};
   for (int64_t index = 0; index < part_up(last - first, SPARSE_PANELS); index++) {
     const group panels = group_at(last - first, SPARSE_PANELS, index);
     const int64_t output = (first + panels.first) * PANEL * LANES, place = (begin + row) * job->outputs + output;
-    const float *bias = at->bias ? at->bias + output : 0, *residual = at->residual ? at->residual + place : 0;
+    const float *residual = at->residual ? at->residual + place : 0;
     float *result = at->result + place;
+    by.bias = at->bias ? at->bias + output : 0;
     for (int64_t channel = 0; channel < depth; channel += SPARSE_CHANNELS) {
-      const float *weights = at->weights + output * depth + channel * PANEL * LANES;
-      const int64_t list = channel / SPARSE_CHANNELS * rows + row;
-      const int is_first = channel == 0, is_last = channel + SPARSE_CHANNELS >= depth;
-      const float *ahead = is_last ? at->weights + (output + panels.count * PANEL * LANES) * depth
-                                   : weights + SPARSE_CHANNELS * PANEL * LANES;
+      const int64_t run = channel / SPARSE_CHANNELS * rows + row;
+      const float *values = marked->values + run * SPARSE_CHANNELS;
+      const uint64_t *kept = marked->kept + run;
+      by.weights = at->weights + output * depth + channel * PANEL * LANES;
+      by.is_first = channel == 0;
+      by.is_last = channel + SPARSE_CHANNELS >= depth;
+      const float *ahead = by.is_last ? at->weights + (output + panels.count * PANEL * LANES) * depth
+                                      : by.weights + SPARSE_CHANNELS * PANEL * LANES;
       switch (panels.count) {
-        MULTIPLY_LISTS(1)
-        MULTIPLY_LISTS(2)
-        MULTIPLY_LISTS(3)
-        MULTIPLY_LISTS(4)
-        MULTIPLY_LISTS(5)
-        MULTIPLY_LISTS(6)
+        MULTIPLY_RUNS(1)
+        MULTIPLY_RUNS(2)
+        MULTIPLY_RUNS(3)
+        MULTIPLY_RUNS(4)
       }
     }
   }
