@@ -6,9 +6,11 @@ extension Command {
   static let bench = Command(
     name: "bench", summary: "Measure how long forward passes or training steps of a network take.",
     details: """
-      Passes run in evaluation mode on random images of the usual size, after some that are not measured.
+      Passes run in evaluation mode on random images of the usual size, after some that are not measured. The
+      network is compiled once, as `model.compiled(for:)` does; with --calls it is called anew for each pass.
       Without --weights a network by name has fresh ones; the time depends on them only as far as zeros behind
-      rectifiers are skipped. MODEL may be an ONNX model, or weights that fit one of the networks. A multiply-accumulate counts as two operations of a GFLOP, skipped or not.
+      rectifiers are skipped. MODEL may be an ONNX model, or weights that fit one of the networks. A
+      multiply-accumulate counts as two operations of a GFLOP, skipped or not.
       With --train a pass is a whole step: forward in training mode, cross-entropy, backward, stochastic gradient
       descent with momentum; it counts as three forward passes. The same images come in every step.
       With another precision the scores are compared with float32's, on the same images. int8 is calibrated on
@@ -18,6 +20,7 @@ extension Command {
     options: [
       Option(name: "batch", value: "B", summary: "Images in a pass (1)."),
       Option(name: "threads", value: "T", summary: "Threads to use (all cores that the process may run on)."),
+      Option(name: "calls", summary: "Measure calls of a network that is not compiled."),
       Option(name: "train", summary: "Measure steps of training."),
       Option(name: "no-dropout", summary: "Train without dropout, so that losses can be compared."),
       .precision, .calibrate, .saveCalibration, .weights,
@@ -31,6 +34,9 @@ extension Command {
     guard !arguments.has("train") || [.float32, .bfloat16].contains(precisionName) else {
       throw StrataError(
         .argument, "--train measures float32 or bfloat16: nothing is trained in \(precisionName)")
+    }
+    guard !arguments.has("train") || !arguments.has("calls") else {
+      throw StrataError(.argument, "--calls is for forward passes: steps of training are not compiled")
     }
     // Losses can be compared from run to run.
     manualSeed(0)
@@ -60,7 +66,9 @@ extension Command {
       let result = try Engine.autocast(to: precision) {
         arguments.has("train")
           ? try Benchmark(training: model, input: images, macs: cost.macs) { losses.append($0) }
-          : try Benchmark(model, input: images, macs: cost.macs)
+          : arguments.has("calls")
+            ? try Benchmark(calling: model, input: images, macs: cost.macs)
+            : try Benchmark(model, input: images, macs: cost.macs)
       }
       let peak = ProcessMemory.peak
       let loss =

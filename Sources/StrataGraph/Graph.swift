@@ -87,31 +87,21 @@ extension Graph {
 
 /// The identity of a graph's structure, hashed once.
 public struct StructuralKey: Hashable, Sendable {
-  private let nodes: [Node]
-  private let outputs: [NodeID]
-  private let stateUpdates: [NodeID]
-  private let numbers: [UInt64]
+  private let graph: Graph
   private let digest: Int
 
   init(_ graph: Graph) {
     var hasher = Hasher()
-    var nodes: [Node] = []
-    var numbers: [UInt64] = []
-    nodes.reserveCapacity(graph.nodes.count)
     for node in graph.nodes {
       let (op, bits) = node.op.identity
-      if let bits { numbers.append(bits) }
-      nodes.append(Node(op: op, operands: node.operands, type: node.type))
       hasher.combine(op)
+      if let bits { hasher.combine(bits) }
       hasher.combine(node.operands)
       hasher.combine(node.type)
     }
-    (self.nodes, self.numbers) = (nodes, numbers)
-    outputs = graph.outputs
-    stateUpdates = graph.stateUpdates
-    hasher.combine(outputs)
-    hasher.combine(stateUpdates)
-    hasher.combine(numbers)
+    hasher.combine(graph.outputs)
+    hasher.combine(graph.stateUpdates)
+    self.graph = graph
     digest = hasher.finalize()
   }
 
@@ -120,8 +110,10 @@ public struct StructuralKey: Hashable, Sendable {
 
   /// Whether two graphs have the same structure.
   public static func == (a: StructuralKey, b: StructuralKey) -> Bool {
-    a.digest == b.digest && a.nodes == b.nodes && a.outputs == b.outputs && a.stateUpdates == b.stateUpdates
-      && a.numbers == b.numbers
+    a.digest == b.digest && a.graph.outputs == b.graph.outputs && a.graph.stateUpdates == b.graph.stateUpdates
+      && a.graph.nodes.elementsEqual(b.graph.nodes) { a, b in
+        a.operands == b.operands && a.type == b.type && a.op.identity == b.op.identity
+      }
   }
 }
 

@@ -39,14 +39,24 @@ public struct Benchmark: Sendable, Hashable {
   /// Multiplications, each with an addition, of a pass.
   public let macs: Int
 
-  /// Runs forward passes and measures them; `body` sees every output, the first ones included.
+  /// Runs compiled forward passes and measures them; `body` sees every output, the first ones included.
   public init(
     _ model: Module, input: HostTensor, macs: Int, effort: Effort = .thorough,
     observing body: (HostTensor) -> Void = { _ in }
   ) throws(StrataError) {
+    let forward = try model.compiled(for: input.shape, dtype: input.dtype)
+    try self.init(batch: input.shape.first ?? 1, macs: macs, effort: effort) { () throws(StrataError) in
+      body(try forward(input))
+    }
+  }
+
+  /// Calls the model anew for each pass, as programs do that do not compile it.
+  public init(
+    calling model: Module, input: HostTensor, macs: Int, effort: Effort = .thorough
+  ) throws(StrataError) {
     let image = Tensor(input)
     try self.init(batch: input.shape.first ?? 1, macs: macs, effort: effort) { () throws(StrataError) in
-      body(try model(image).value())
+      try model(image).evaluate()
     }
   }
 

@@ -81,7 +81,7 @@ open class Module: CustomStringConvertible {
   }
 
   /// The name that is printed: the class.
-  open var typeName: String { String(describing: type(of: self)) }
+  open var typeName: String { ClassNames.name(of: type(of: self)) }
 
   /// The settings printed between the parentheses (`extra_repr`).
   open func extraDescription(dialect: PrintDialect) -> String { "" }

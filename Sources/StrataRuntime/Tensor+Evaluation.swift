@@ -96,7 +96,8 @@ extension Engine {
     return try executable(for: trace.graph).profile(leaves).steps
   }
 
-  static func leafValues(_ trace: Trace) throws(StrataError) -> [LeafValue] {
+  /// The present values of a trace's leaves, with `input` in the place of its placeholder if there is one.
+  package static func leafValues(_ trace: Trace, input: HostTensor? = nil) throws(StrataError) -> [LeafValue] {
     var leaves: [LeafValue] = []
     leaves.reserveCapacity(trace.sources.count)
     for source in trace.sources {
@@ -107,7 +108,10 @@ extension Engine {
         leaves.append(
           LeafValue(value, identity: VariableIdentity(variable: variable.id, version: version)))
       case .placeholder:
-        throw StrataError(.argument, "a placeholder has a shape but no numbers to compute with")
+        guard let input else {
+          throw StrataError(.argument, "a placeholder has a shape but no numbers to compute with")
+        }
+        leaves.append(LeafValue(input))
       }
     }
     return leaves

@@ -71,6 +71,9 @@ import Testing
     #expect(abs(try number("images_per_second") - 2000 / median) < 1e-6 * 2000 / median)
     #expect(abs(try number("gflops") - 4e-6 * 568_740_352 / median) < 1e-6 * 4e-6 * 568_740_352 / median)
     #expect(try Tool.run(["bench", "mobilenet_v1"]).output.contains("GFLOP/s"))
+    #expect(try Tool.run(["bench", "lenet5", "--calls", "--json"]).json()["median_ms"]?.number ?? 0 > 0)
+    let mistake = try Tool.run(["bench", "lenet5", "--calls", "--train"])
+    #expect(mistake.status == 2 && mistake.message.contains("--calls is for forward passes"))
   }
 
   @Test("another precision is compared with float32, or refused in a sentence") func precision() throws {
