@@ -27,7 +27,8 @@ public struct CompiledModule: Sendable {
   fileprivate init(_ module: Module, _ inputType: TensorType) throws(StrataError) {
     if let (name, training) = module.namedModules.first(where: { $0.module.isTraining }) {
       let path = name.isEmpty ? training.typeName : "\(name) (\(training.typeName))"
-      throw StrataError(.argument, "\(path) is in training mode; only evaluation can be compiled: call eval() first")
+      throw StrataError(
+        .argument, "\(path) is in training mode; only evaluation can be compiled: call eval() first")
     }
     // What waits to be stored would be recorded as a computation, and then be done at each call.
     for entry in module.stateEntries { _ = try entry.variable.value() }
@@ -43,20 +44,24 @@ public struct CompiledModule: Sendable {
   public func callAsFunction(_ input: HostTensor) throws(StrataError) -> HostTensor {
     guard TensorType(input.shape, input.dtype) == inputType else {
       throw StrataError(
-        .shape, "compiled for \(inputType), got \(TensorType(input.shape, input.dtype)); compile for that as well")
+        .shape,
+        "compiled for \(inputType), got \(TensorType(input.shape, input.dtype)); compile for that as well")
     }
     for variable in variables { if let pending = variable.pending { try pending.evaluate() } }
     return try executable.run(Engine.leafValues(trace, input: input))[0]
   }
 
   /// Computes the result for a tensor, which is evaluated first.
-  public func callAsFunction(_ input: Tensor) throws(StrataError) -> Tensor { Tensor(try self(try input.value())) }
+  public func callAsFunction(_ input: Tensor) throws(StrataError) -> Tensor {
+    Tensor(try self(try input.value()))
+  }
 }
 
 extension Module {
   /// The forward pass for inputs of a shape, recorded once and prepared (`torch.compile`). The module must be in
   /// evaluation mode, and its forward pass must not need an input's numbers to decide what to compute.
-  public final func compiled(for shape: Shape, dtype: DType = .float32) throws(StrataError) -> CompiledModule {
+  public final func compiled(for shape: Shape, dtype: DType = .float32) throws(StrataError) -> CompiledModule
+  {
     try CompiledModule(self, TensorType(shape, dtype))
   }
 }

@@ -97,7 +97,8 @@ extension Engine {
   }
 
   /// The present values of a trace's leaves, with `input` in the place of its placeholder if there is one.
-  package static func leafValues(_ trace: Trace, input: HostTensor? = nil) throws(StrataError) -> [LeafValue] {
+  package static func leafValues(_ trace: Trace, input: HostTensor? = nil) throws(StrataError) -> [LeafValue]
+  {
     var leaves: [LeafValue] = []
     leaves.reserveCapacity(trace.sources.count)
     for source in trace.sources {

@@ -72,7 +72,8 @@ import Testing
     let image = Self.image(0)
     let same = try Identity().eval().compiled(for: image.shape)(image)
     #expect(same.scalars(as: Float.self) == image.scalars(as: Float.self))
-    #expect(try Constant().eval().compiled(for: [1])(HostTensor.zeros([1])).scalars(as: Float.self) == [4, 5])
+    #expect(
+      try Constant().eval().compiled(for: [1])(HostTensor.zeros([1])).scalars(as: Float.self) == [4, 5])
   }
 
   @Test("refuse other inputs, training mode and shapes that do not fit") func mistakes() throws {
@@ -85,7 +86,9 @@ import Testing
     #expect(
       message { _ = try compiled(Self.image(0, [1, 3, 8, 8])) }
         == "compiled for float32[2, 3, 8, 8], got float32[1, 3, 8, 8]; compile for that as well")
-    #expect(message { _ = try compiled(HostTensor.zeros([2, 3, 8, 8], dtype: .int64)) }.contains("got int64[2, 3, 8, 8]"))
+    #expect(
+      message { _ = try compiled(HostTensor.zeros([2, 3, 8, 8], dtype: .int64)) }.contains(
+        "got int64[2, 3, 8, 8]"))
     #expect(message { _ = try model.compiled(for: [2, 4, 8, 8]) }.contains("expects 3 input channels"))
     #expect(
       message { _ = try Sequential(ReLU(), Linear(2, 2).eval()).compiled(for: [1, 2]) }
