@@ -61,6 +61,7 @@ struct KernelRules {
     let shapes = plan.graph.operandTypes(node).map(\.shape)
     let (image, weights, result) = (shapes[0], shapes[1], node.type.shape)
     guard options.kernels.contains(.winograd), isComputed(index),
+      options.forcedWinograd != nil || !canBeSparseWindows(index),
       trainsWithOwnKernels || !trains && isConstant(node.operands[1]), [3, 5].contains(weights[2]),
       isFilterable(settings, weights)
     else { return nil }
@@ -144,8 +145,8 @@ struct KernelRules {
     return (WaitingDepthwise(node: node, settings: settings, bounds: bounds), next)
   }
 
-  /// The job of a 1×1 convolution, with the depthwise one before it where that waits, or of a 3×3 convolution with a
-  /// stride behind a rectifier; nil where oneDNN does it.
+  /// The job of a 1×1 convolution, with the depthwise one before it where that waits, or of a 3×3 convolution behind a
+  /// rectifier whose windows are packed; nil where another kernel does it.
   func pointwise(_ index: Int, after depthwise: WaitingDepthwise?) -> strata_pointwise? {
     let node = plan.graph.nodes[index]
     guard case .conv2d(let settings, let epilogue) = node.op, let bounds = Bounds(epilogue.activation),
@@ -170,11 +171,17 @@ struct KernelRules {
 
   private func canBePointwise(_ index: Int) -> Bool { matrixProduct(index, kernel: 1)?.padding == 0 }
 
-  /// Whether a convolution is 3×3, has a stride, so that Winograd's filtering cannot do it, and reads enough zeros
-  /// that skipping them beats oneDNN.
+  /// Pixels of all results up to which each weight meets so few tiles that Winograd's filtering takes longer to
+  /// transform weights than it saves.
+  private static let mostUnfilteredPixels = 64
+
+  /// Whether a convolution is 3×3, reads enough zeros that skipping them beats oneDNN, and cannot be done by Winograd's
+  /// filtering, for it has a stride, or not as fast.
   private func canBeSparseWindows(_ index: Int) -> Bool {
-    guard let settings = matrixProduct(index, kernel: 3) else { return false }
-    return settings.stride != 1 && settings.dilation == 1 && skipsZeros(index, after: nil)
+    guard let settings = matrixProduct(index, kernel: 3), settings.dilation == 1, skipsZeros(index, after: nil)
+    else { return false }
+    let result = plan.graph.nodes[index].type.shape
+    return settings.stride != 1 || result[0] * result[2] * result[3] <= KernelRules.mostUnfilteredPixels
   }
 
   /// The settings of a convolution that can be a product of packed windows with constant weights.
@@ -188,8 +195,8 @@ struct KernelRules {
     return settings
   }
 
-  /// Whether zeros among the values that a convolution multiplies are skipped. Lists of the others cost something,
-  /// which few outputs do not win back.
+  /// Whether zeros among the values that a convolution multiplies are skipped. Marking them costs something
+  /// that few outputs do not win back.
   private func skipsZeros(_ index: Int, after depthwise: WaitingDepthwise?) -> Bool {
     let node = plan.graph.nodes[index]
     let weights = plan.graph[node.operands[1]].type.shape
