@@ -164,7 +164,8 @@ struct KernelRules {
       kernel: Int32(plan.graph[first.operands[1]].type.shape[2]),
       stride_height: Int32(window.stride.height), stride_width: Int32(window.stride.width),
       pad_top: Int32(window.padding.height), pad_left: Int32(window.padding.width),
-      is_separable: depthwise == nil ? 0 : 1, skips_zeros: skipsZeros(index, after: depthwise) ? 1 : 0,
+      source: strata_image_layout(), result: strata_image_layout(), is_separable: depthwise == nil ? 0 : 1,
+      skips_zeros: skipsZeros(index, after: depthwise) ? 1 : 0,
       middle_low: depthwise?.bounds.low ?? -.infinity, middle_high: depthwise?.bounds.high ?? .infinity,
       low: bounds.low, high: bounds.high)
   }
@@ -178,19 +179,23 @@ struct KernelRules {
   /// Whether a convolution is 3×3, reads enough zeros that skipping them beats oneDNN, and cannot be done by Winograd's
   /// filtering, for it has a stride, or not as fast.
   private func canBeSparseWindows(_ index: Int) -> Bool {
-    guard let settings = matrixProduct(index, kernel: 3), settings.dilation == 1, skipsZeros(index, after: nil)
+    let node = plan.graph.nodes[index]
+    guard let settings = matrixProduct(index, kernel: 3), settings.dilation == 1,
+      isConstant(node.operands[1]), skipsZeros(index, after: nil)
     else { return false }
-    let result = plan.graph.nodes[index].type.shape
+    let result = node.type.shape
     return settings.stride != 1 || result[0] * result[2] * result[3] <= KernelRules.mostUnfilteredPixels
   }
 
-  /// The settings of a convolution that can be a product of packed windows with constant weights.
+  /// The settings of a convolution that can be a product of packed windows. Weights that change from run to run are
+  /// packed each time, which skipping zeros pays for.
   private func matrixProduct(_ index: Int, kernel: Int) -> Convolution? {
     let node = plan.graph.nodes[index]
     guard case .conv2d(let settings, let epilogue) = node.op, isComputed(index) else { return nil }
     let weights = plan.graph[node.operands[1]].type.shape
     guard weights.dropFirst(2).allSatisfy({ $0 == kernel }), settings.groups == 1, weights[0] % 16 == 0,
-      weights[1] % 16 == 0, Bounds(epilogue.activation) != nil, isConstant(node.operands[1])
+      weights[1] % 16 == 0, Bounds(epilogue.activation) != nil,
+      isConstant(node.operands[1]) || trainsWithOwnKernels && skipsZeros(index, after: nil)
     else { return nil }
     return settings
   }

@@ -24,12 +24,14 @@ extension Lowering {
     _ node: Node, _ settings: Convolution, _ epilogue: Epilogue
   ) throws(StrataError) -> SlotID? {
     let depthwise = waiting[node.operands[0]]
-    guard let job = rules.pointwise(self.node, after: depthwise) else { return nil }
+    guard var job = rules.pointwise(self.node, after: depthwise) else { return nil }
     let first = depthwise?.node ?? node
     let image = plan.graph[first.operands[0]].type.shape
-    let output = node.type.shape
-    let source = try reorder(slot(of: first.operands[0]), to: Layout.channelsLast(image))
-    let layout = try Layout.channelsLast(output)
+    var from = slot(of: first.operands[0])
+    if !rules.trains || depthwise != nil { from = try reorder(from, to: Layout.channelsLast(image)) }
+    let images = try together(from, node.type.shape)
+    let (source, layout) = (images.source, images.layout)
+    (job.source, job.result) = images.distances
     let weights = prepare(
       try plainSlot(of: node.operands[1]), floats: job.preparedCount,
       by: PointwisePreparation(job: job, isDepthwise: false))

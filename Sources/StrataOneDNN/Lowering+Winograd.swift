@@ -73,7 +73,7 @@ extension Lowering {
 
   /// A value whose channels lie side by side, 16 at a time or all: as it is, or reordered to channels last; and the
   /// layout of a result that is to lie in the same way.
-  private mutating func together(_ slot: SlotID, _ result: Shape) throws(StrataError) -> TogetherImages {
+  mutating func together(_ slot: SlotID, _ result: Shape) throws(StrataError) -> TogetherImages {
     var source = slot
     var layout = try self.layout(of: slot)
     if layout.channelBlocks == nil {
@@ -89,7 +89,7 @@ extension Lowering {
 }
 
 /// Images before and after a convolution, whose channels lie side by side.
-private struct TogetherImages {
+struct TogetherImages {
   let source: SlotID
   /// Of the result.
   let layout: Layout

@@ -62,6 +62,26 @@ extension EngineSuite {
     }
 
     @Test(
+      "skip the zeros behind rectifiers in 1×1 convolutions, whatever images lie in blocks of rows",
+      .enabled(if: KernelOptions.InstructionSet.best == .avx512),
+      arguments: [(1, 5), (2, 4), (3, 7), (5, 9), (2, 33)])
+    func pointwise(batch: Int, size: Int) throws {
+      let model = Sequential(
+        Conv2d(3, 80, kernelSize: 3, padding: 1, bias: false), BatchNorm2d(80), ReLU(),
+        Conv2d(80, 272, kernelSize: 1, bias: false), BatchNorm2d(272), ReLU(),
+        Conv2d(272, 144, kernelSize: 1, stride: 2), ReLU())
+      Formula.fill(model)
+      let y = model.train()(Networks.images(batch, size: size))
+      let trace = Trace(of: [y] + gradients(of: y.square().mean(), wrt: model.parameters.map(\.tensor)))
+      let steps = try EngineCase.optimised.run { try Engine.profile(trace) }
+      #expect(steps.count { $0.implementation == "pointwise" } == 2)
+      let expected = try EngineCase.referencePlain.results(of: trace)
+      for (result, expected) in zip(try EngineCase.optimised.results(of: trace), expected) {
+        #expect(difference(result, expected, relative: 1e-4, scale: .largestMagnitude) == nil)
+      }
+    }
+
+    @Test(
       "end a residual block in one pass: norm, sum and rectifier",
       .enabled(if: KernelOptions.InstructionSet.best == .avx512), arguments: [(1, 9), (2, 5), (3, 17)])
     func residualNorms(batch: Int, size: Int) throws {

@@ -136,7 +136,7 @@ extension EngineSuite {
         let trace = Trace(of: [model(Tensor(HostTensor.zeros([1, 3, 224, 224])))])
         return try engine.run { try Engine.profile(trace) }.count { $0.implementation.hasPrefix("winograd") }
       }
-      #expect(try steps("resnet50", .optimised) == 13)
+      #expect(try steps("resnet50", .optimised) == 11)
       #expect(
         try steps("resnet50", WinogradTests.engine(.best, nil, [])) == 0)
       Engine.clearCache()

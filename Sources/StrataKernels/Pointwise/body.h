@@ -12,12 +12,11 @@ INLINE void find_taps(
   const int64_t line = pixel / job->result_width;
   const int x = (int)(pixel % job->result_width) * job->stride_width - job->pad_left;
   const int y = (int)(line % job->result_height) * job->stride_height - job->pad_top;
-  const float *image = source + line / job->result_height * job->height * job->width * job->channels;
+  const float *image = source + line / job->result_height * job->source.image;
   UNROLL for (int v = 0; v < kernel; v++)
     UNROLL for (int u = 0; u < kernel; u++) {
       const int inside = y + v >= 0 && y + v < job->height && x + u >= 0 && x + u < job->width;
-      const int64_t place = ((int64_t)(y + v) * job->width + x + u) * job->channels;
-      taps[kernel * v + u] = inside ? image + place : zeros;
+      taps[kernel * v + u] = inside ? image + (y + v) * job->source.row + (x + u) * job->source.pixel : zeros;
     }
 }
 
@@ -87,38 +86,48 @@ INLINE void convolve_group(
   }
 }
 
+/// Packs the channels of a pixel.
+INLINE float *copy_pixel(const strata_pointwise *job, const float *source, float *packed, int64_t distance) {
+  for (int64_t c = 0; c < job->channels; c += LANES) {
+    store(packed, load(source));
+    packed += distance;
+    source += job->source.block;
+  }
+  return packed;
+}
+
 /// Packs the window of a pixel of the result.
 INLINE void copy_window(
   const int kernel, const strata_pointwise *job, const strata_pointwise_buffers *at, const float *zeros,
   int64_t pixel, float *packed, int64_t distance) {
-  const float *taps[9] = {at->source + pixel * job->channels};
-  if (kernel > 1 || job->stride_height != 1 || job->stride_width != 1)
-    find_taps(kernel, job, at->source, zeros, pixel, taps);
-  for (int t = 0; t < kernel * kernel; t++) {
-    for (int64_t c = 0; c < job->channels; c += LANES) {
-      store(packed, load(taps[t] + c));
-      packed += distance;
-    }
-  }
+  const float *taps[9];
+  find_taps(kernel, job, at->source, zeros, pixel, taps);
+  for (int t = 0; t < kernel * kernel; t++) packed = copy_pixel(job, taps[t], packed, distance);
 }
 
 static void pack(
   const strata_pointwise *job, const strata_pointwise_buffers *at, int64_t begin, int64_t rows, int64_t first,
   int64_t last, float *zeros, float *packed) {
   if (job->kernel > 1) memset(zeros, 0, sizeof(float) * job->channels);
+  const int64_t image = (int64_t)job->result_height * job->result_width;
+  const int is_stepping = job->kernel > 1 || job->stride_height != 1 || job->stride_width != 1;
   for (int64_t index = first; index < last; index++) {
-    const group g = group_at(rows, MOST_ROWS, index);
+    const group g = row_group(job, rows, MOST_ROWS, index);
     float *target = packed + g.first * depth_of(job);
     if (job->is_separable) {
       convolve_group(job, at, zeros, begin + g.first, g.count, target);
       continue;
     }
+    const int64_t pixel = begin + g.first;
+    const float *source = at->source + pixel / image * job->source.image + pixel % image * job->source.pixel;
     for (int64_t i = 0; i < g.count; i++) {
-      const int64_t pixel = begin + g.first + i;
-      if (job->kernel == 1) {
-        copy_window(1, job, at, zeros, pixel, target + i * LANES, g.count * LANES);
+      float *row = target + i * LANES;
+      if (!is_stepping) {
+        copy_pixel(job, source + i * job->source.pixel, row, g.count * LANES);
+      } else if (job->kernel == 1) {
+        copy_window(1, job, at, zeros, pixel + i, row, g.count * LANES);
       } else {
-        copy_window(3, job, at, zeros, pixel, target + i * LANES, g.count * LANES);
+        copy_window(3, job, at, zeros, pixel + i, row, g.count * LANES);
       }
     }
   }
@@ -131,7 +140,7 @@ INLINE void multiply_rows(
   const float *ahead, int64_t lines, const float *bias, const float *residual, float *result) {
   floats sum[MOST_ROWS][PANEL];
   add_products(rows, vectors, depth_of(job), values, weights, ahead, lines, sum);
-  const int64_t outputs = job->outputs;
+  const int64_t pixel = job->result.pixel, block = job->result.block;
   const floats low = filled(job->low), high = filled(job->high);
   UNROLL for (int j = 0; j < vectors; j++) {
     const floats shift = bias ? load(bias + j * LANES) : (floats){0};
@@ -139,11 +148,11 @@ INLINE void multiply_rows(
   }
   if (residual) {
     UNROLL for (int i = 0; i < rows; i++)
-      UNROLL for (int j = 0; j < vectors; j++) sum[i][j] += load(residual + i * outputs + j * LANES);
+      UNROLL for (int j = 0; j < vectors; j++) sum[i][j] += load(residual + i * pixel + j * block);
   }
   UNROLL for (int i = 0; i < rows; i++)
     UNROLL for (int j = 0; j < vectors; j++)
-      store(result + i * outputs + j * LANES, bounded(sum[i][j], low, high));
+      store(result + i * pixel + j * block, bounded(sum[i][j], low, high));
 }
 
 #define MULTIPLY(count)                                                                              \
@@ -174,8 +183,8 @@ static void multiply(
     const float *bias = at->bias ? at->bias + output : 0;
     const float *ahead = weights + PANEL * LANES * depth;
     for (int64_t index = first_group; index < last_group; index++) {
-      const group g = group_at(rows, MOST_ROWS, index);
-      const int64_t place = (begin + g.first) * outputs + output;
+      const group g = row_group(job, rows, MOST_ROWS, index);
+      const int64_t place = result_place(job, begin + g.first, output);
       const float *residual = at->residual ? at->residual + place : 0;
       const float *values = packed + g.first * depth;
       if (outputs - output >= PANEL * LANES) {
@@ -191,6 +200,14 @@ static void multiply(
 
 // MARK: Weights
 
+/// Packs 16 channels and 16 outputs of 1×1 weights.
+INLINE void prepare_square(const float *weights, int64_t channels, float *target, int64_t width) {
+  floats square[LANES];
+  UNROLL for (int i = 0; i < LANES; i++) square[i] = load(weights + i * channels);
+  transpose(square);
+  UNROLL for (int i = 0; i < LANES; i++) store(target + i * width, square[i]);
+}
+
 /// Packs the panels from `first` to `last`, as [channel of a window][output].
 static void prepare(
   const strata_pointwise *job, const float *weights, float *prepared, int64_t first, int64_t last) {
@@ -198,11 +215,19 @@ static void prepare(
   for (int64_t panel = first; panel < last; panel++) {
     const int64_t output = panel * PANEL * LANES, left = job->outputs - output;
     const int64_t width = left < PANEL * LANES ? left : PANEL * LANES;
+    const float *from = weights + output * depth;
     float *target = prepared + output * depth;
+    // 1×1 weights are packed at each step of training.
+    if (taps == 1) {
+      for (int64_t c = 0; c < channels; c += LANES)
+        for (int64_t k = 0; k < width; k += LANES)
+          prepare_square(from + k * channels + c, channels, target + c * width + k, width);
+      continue;
+    }
     for (int64_t c = 0; c < channels; c++)
       for (int64_t t = 0; t < taps; t++)
         for (int64_t k = 0; k < width; k++)
-          target[(t * channels + c) * width + k] = weights[((output + k) * channels + c) * taps + t];
+          target[(t * channels + c) * width + k] = from[(k * channels + c) * taps + t];
   }
 }
 

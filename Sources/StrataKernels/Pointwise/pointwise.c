@@ -24,7 +24,8 @@ enum { SHARED_BYTES = 4 << 20 };
 enum { UNIT_PANELS = 4, UNIT_GROUPS = 4, LEAST_BLOCKS = 4 };
 
 typedef struct {
-  int64_t rows, block, blocks;
+  /// All rows, those that lie evenly, those of a block at most; blocks, and those of evenly lying rows.
+  int64_t rows, even, block, blocks, even_blocks;
   /// Whether all threads share each block.
   int32_t is_shared;
 } cut;
@@ -33,6 +34,7 @@ static cut cut_of(const strata_pointwise *job) {
   cut c;
   const int64_t depth = depth_of(job), threads = job->threads, most = kernels(job)->most_rows;
   c.rows = (int64_t)job->batch * job->result_height * job->result_width;
+  c.even = even_rows(job);
   // Sharing a block, threads exchange packed pixels, which is slow; else each reads all weights.
   c.is_shared = threads > 1 && 4 * c.rows < (threads - 1) * job->outputs && c.rows * depth * 4 < SHARED_BYTES;
   if (c.is_shared) {
@@ -44,8 +46,22 @@ static cut cut_of(const strata_pointwise *job) {
     if (rows < UNIT_GROUPS * most) rows = UNIT_GROUPS * most;
     c.block = part_up(c.rows, part_up(part_up(c.rows, rows), threads) * threads);
   }
-  c.blocks = part_up(c.rows, c.block);
+  // Some images, or a part of one.
+  if (c.block > c.even) c.block = c.block / c.even * c.even;
+  c.even_blocks = part_up(c.even, c.block);
+  c.blocks = c.block < c.even ? c.rows / c.even * c.even_blocks : part_up(c.rows, c.block);
   return c;
+}
+
+/// The rows of a block.
+static group block_rows(const cut *c, int64_t index) {
+  const int64_t first = index / c->even_blocks * c->even, begin = first + index % c->even_blocks * c->block;
+  if (c->block >= c->even) {
+    const int64_t left = c->rows - index * c->block;
+    return (group){index * c->block, left < c->block ? left : c->block};
+  }
+  const int64_t left = first + c->even - begin;
+  return (group){begin, left < c->block ? left : c->block};
 }
 
 /// Parts that groups of rows are cut into where threads share them.
@@ -109,7 +125,7 @@ static void multiply(
 static void compute_shared(run *r, int32_t thread, int32_t count, float *blocks, int skips) {
   const strata_pointwise *job = r->job;
   const pointwise_kernels *k = kernels(job);
-  const int64_t rows = r->c.rows, groups = part_up(rows, k->most_rows);
+  const int64_t rows = r->c.rows, groups = group_count(job, rows, k->most_rows);
   const block_memory b = block_at(job, &r->c, blocks);
   float *zeros = r->at->scratch + thread * job->channels;
   zero_count counted = {0, 0, !skips};
@@ -140,12 +156,12 @@ static void compute_own(run *r, int32_t thread, float *blocks, int skips) {
   float *zeros = r->at->scratch + thread * job->channels;
   int64_t block, end;
   while (take_share(&r->first, thread, 1, &block, &end)) {
-    const int64_t begin = block * r->c.block, left = r->c.rows - begin;
-    const int64_t rows = left < r->c.block ? left : r->c.block, groups = part_up(rows, k->most_rows);
+    const group g = block_rows(&r->c, block);
+    const int64_t groups = group_count(job, g.count, k->most_rows);
     zero_count counted = {0, 0, !skips};
-    k->pack(job, r->at, begin, rows, 0, groups, zeros, b.packed);
-    k->mark_zeros(job, rows, 0, groups, b.packed, &b.marked, &counted);
-    multiply(r, begin, rows, 0, groups, 0, part_up(job->outputs, k->panel), is_sparse(counted), &b);
+    k->pack(job, r->at, g.first, g.count, 0, groups, zeros, b.packed);
+    k->mark_zeros(job, g.count, 0, groups, b.packed, &b.marked, &counted);
+    multiply(r, g.first, g.count, 0, groups, 0, part_up(job->outputs, k->panel), is_sparse(counted), &b);
   }
 }
 
@@ -164,7 +180,7 @@ void strata_pointwise_run(const strata_pointwise *job, const strata_pointwise_bu
   run r = {.job = job, .at = buffers, .c = cut_of(job)};
   if (r.c.is_shared) {
     const pointwise_kernels *k = kernels(job);
-    const int64_t groups = part_up(r.c.rows, k->most_rows), panels = part_up(job->outputs, k->panel);
+    const int64_t groups = group_count(job, r.c.rows, k->most_rows), panels = part_up(job->outputs, k->panel);
     share_out(&r.first, groups, job->threads);
     share_out(&r.second, part_up(panels, UNIT_PANELS) * unit_parts(groups), job->threads);
   } else {

@@ -17,6 +17,35 @@ static inline group group_at(int64_t size, int64_t most, int64_t index) {
   return (group){first, part_begin(size, index + 1, groups) - first};
 }
 
+/// Rows that lie evenly in memory: those of all images, or of one where channels are in blocks.
+static inline int64_t even_rows(const strata_pointwise *job) {
+  const int64_t from = (int64_t)job->height * job->width, to = (int64_t)job->result_height * job->result_width;
+  const int is_even = job->source.image == from * job->source.pixel && job->result.image == to * job->result.pixel;
+  return is_even ? job->batch * to : to;
+}
+
+/// Groups of the rows of a block, which are some images, or a part of one; none belongs to two images.
+static inline int64_t group_count(const strata_pointwise *job, int64_t rows, int64_t most) {
+  const int64_t even = even_rows(job);
+  return rows <= even ? part_up(rows, most) : rows / even * part_up(even, most);
+}
+
+/// One of these groups; behind the last one, where it would begin.
+static inline group row_group(const strata_pointwise *job, int64_t rows, int64_t most, int64_t index) {
+  const int64_t even = even_rows(job);
+  if (rows <= even) return group_at(rows, most, index);
+  const int64_t groups = part_up(even, most);
+  group g = group_at(even, most, index % groups);
+  g.first += index / groups * even;
+  return g;
+}
+
+/// Where a row and one of its outputs lie in the result.
+static inline int64_t result_place(const strata_pointwise *job, int64_t row, int64_t output) {
+  const int64_t even = even_rows(job);
+  return row / even * job->result.image + row % even * job->result.pixel + output / 16 * job->result.block;
+}
+
 /// Values of a packed row.
 static inline int64_t depth_of(const strata_pointwise *job) {
   return (int64_t)job->channels * (job->is_separable ? 1 : job->kernel * job->kernel);

@@ -54,13 +54,14 @@ static void mark_zeros(
   const sparse_rows *marked, zero_count *zeros) {
   // Not even an uneven image is sparse on the whole if some rows have more values than this.
   const double most = 0.9;
-  const int64_t begin = group_at(rows, MOST_ROWS, first).first, end = group_at(rows, MOST_ROWS, last).first;
+  const int64_t begin = row_group(job, rows, MOST_ROWS, first).first;
+  const int64_t end = row_group(job, rows, MOST_ROWS, last).first;
   const int64_t depth = depth_of(job);
   if (zeros->is_dense) return;
   zeros->is_dense = count_zeros(packed + begin * depth, (end - begin) * depth, zeros) > most;
   if (zeros->is_dense) return;
   for (int64_t index = first; index < last; index++) {
-    const group g = group_at(rows, MOST_ROWS, index);
+    const group g = row_group(job, rows, MOST_ROWS, index);
     const float *from = packed + g.first * depth;
     for (int64_t channel = 0; channel < depth; channel += SPARSE_CHANNELS) {
       const int64_t left = depth - channel, run = channel / SPARSE_CHANNELS * rows + g.first;
@@ -117,29 +118,31 @@ INLINE void add_marked_pair(
   }
 }
 
-/// Adds a row's sums to what is there, which they need not wait for before.
+/// Adds a row's sums to what is there, which they need not wait for before; `block` lies between 16 outputs and the
+/// next 16.
 INLINE void finish_row(
-  const int vectors, const sparse_product *by, const float *residual, floats *sum, float *result) {
+  const int vectors, const int64_t block, const sparse_product *by, const float *residual, floats *sum,
+  float *result) {
   if (!by->is_first) {
-    UNROLL for (int k = 0; k < vectors; k++) sum[k] += load(result + k * LANES);
+    UNROLL for (int k = 0; k < vectors; k++) sum[k] += load(result + k * block);
   } else if (by->bias) {
     UNROLL for (int k = 0; k < vectors; k++) sum[k] += load(by->bias + k * LANES);
   }
   if (by->is_first && residual) {
-    UNROLL for (int k = 0; k < vectors; k++) sum[k] += load(residual + k * LANES);
+    UNROLL for (int k = 0; k < vectors; k++) sum[k] += load(residual + k * block);
   }
   if (by->is_last) {
     UNROLL for (int k = 0; k < vectors; k++) sum[k] = bounded(sum[k], by->low, by->high);
   }
-  UNROLL for (int k = 0; k < vectors; k++) store(result + k * LANES, sum[k]);
+  UNROLL for (int k = 0; k < vectors; k++) store(result + k * block, sum[k]);
 }
 
 /// Multiplies runs of 64 channels by `panels` panels of outputs.
 INLINE void multiply_runs(
-  const int panels, const strata_pointwise *job, const sparse_product *by, const float *values,
+  const int panels, const int64_t block, const strata_pointwise *job, const sparse_product *by, const float *values,
   const uint64_t *kept, int64_t rows, const float *ahead, const float *residual, float *result) {
   const int vectors = panels * PANEL;
-  const int64_t outputs = job->outputs;
+  const int64_t pixel = job->result.pixel;
   // The next channels' weights come nearer while these are in use.
   const int64_t lines = (2 * SPARSE_CHANNELS * PANEL + rows - 1) / rows;
   for (int64_t row = 0; row < rows; row += 2) {
@@ -153,31 +156,39 @@ INLINE void multiply_runs(
     add_marked_pair(vectors, by, values, one & two, sum, other);
     add_marked(vectors, by, values, one & ~two, sum);
     add_marked(vectors, by, values + SPARSE_CHANNELS, two & ~one, other);
-    finish_row(vectors, by, residual, sum, result);
-    if (is_pair) finish_row(vectors, by, residual ? residual + outputs : 0, other, result + outputs);
+    finish_row(vectors, block, by, residual, sum, result);
+    if (is_pair)
+      finish_row(vectors, block, by, residual ? residual + pixel : 0, other, result + pixel);
     values += 2 * SPARSE_CHANNELS;
-    result += 2 * outputs;
-    if (residual) residual += 2 * outputs;
+    result += 2 * pixel;
+    if (residual) residual += 2 * pixel;
   }
 }
 
+// Outputs mostly lie side by side, at distances that the compiler then knows.
 #define MULTIPLY_RUNS(count)                                                                             \
   case count:                                                                                            \
-    if (count <= SPARSE_PANELS)                                                                          \
+    if (count > SPARSE_PANELS) break;                                                                    \
+    if (block == LANES) {                                                                                \
       multiply_runs(                                                                                     \
-        count <= SPARSE_PANELS ? count : 1, job, &by, values, kept, end - row, ahead, residual, result); \
+        count <= SPARSE_PANELS ? count : 1, LANES, job, &by, values, kept, end - row, ahead, residual,   \
+        result);                                                                                         \
+    } else {                                                                                             \
+      multiply_runs(                                                                                     \
+        count <= SPARSE_PANELS ? count : 1, block, job, &by, values, kept, end - row, ahead, residual,   \
+        result);                                                                                         \
+    }                                                                                                    \
     break;
 
-/// Multiplies marked rows of some groups by the panels of outputs from `first` to `last`, all of them whole.
-static void multiply_sparse(
-  const strata_pointwise *job, const strata_pointwise_buffers *at, int64_t begin, int64_t rows, int64_t first_group,
-  int64_t last_group, int64_t first, int64_t last, const sparse_rows *marked) {
-  const int64_t row = group_at(rows, MOST_ROWS, first_group).first, depth = depth_of(job);
-  const int64_t end = group_at(rows, MOST_ROWS, last_group).first;
+/// Multiplies marked rows of an image by the panels of outputs from `first` to `last`, all of them whole.
+static void multiply_marked(
+  const strata_pointwise *job, const strata_pointwise_buffers *at, int64_t begin, int64_t rows, int64_t row,
+  int64_t end, int64_t first, int64_t last, const sparse_rows *marked) {
+  const int64_t depth = depth_of(job), block = job->result.block;
   sparse_product by = {.distance = PANEL * LANES * depth, .low = filled(job->low), .high = filled(job->high)};
   for (int64_t index = 0; index < part_up(last - first, SPARSE_PANELS); index++) {
     const group panels = group_at(last - first, SPARSE_PANELS, index);
-    const int64_t output = (first + panels.first) * PANEL * LANES, place = (begin + row) * job->outputs + output;
+    const int64_t output = (first + panels.first) * PANEL * LANES, place = result_place(job, begin + row, output);
     const float *residual = at->residual ? at->residual + place : 0;
     float *result = at->result + place;
     by.bias = at->bias ? at->bias + output : 0;
@@ -197,5 +208,17 @@ static void multiply_sparse(
         MULTIPLY_RUNS(4)
       }
     }
+  }
+}
+
+/// Multiplies marked rows of some groups likewise.
+static void multiply_sparse(
+  const strata_pointwise *job, const strata_pointwise_buffers *at, int64_t begin, int64_t rows, int64_t first_group,
+  int64_t last_group, int64_t first, int64_t last, const sparse_rows *marked) {
+  const int64_t end = row_group(job, rows, MOST_ROWS, last_group).first, even = even_rows(job);
+  for (int64_t row = row_group(job, rows, MOST_ROWS, first_group).first; row < end;) {
+    const int64_t left = even - (begin + row) % even, stop = row + left < end ? row + left : end;
+    multiply_marked(job, at, begin, rows, row, stop, first, last, marked);
+    row = stop;
   }
 }

@@ -1,19 +1,20 @@
 #ifndef STRATA_POINTWISE_H
 #define STRATA_POINTWISE_H
 
-#include <stdint.h>
+#include "StrataImage.h"
 
 /// A 1×1 convolution, after a 3×3 depthwise one where asked: a block of pixels of that stays in the cache and is
 /// at once multiplied. Or a 3×3 convolution whose windows are treated as pixels of nine times as many channels.
 ///
-/// Images have their channels last. Channels and outputs are multiples of 16. All sizes are fixed; buffers are
-/// given at each run.
+/// Channels and outputs are multiples of 16. All sizes and layouts are fixed; buffers are given at each run.
 typedef struct {
   int32_t isa, threads;
   int32_t batch, channels, height, width;
   int32_t outputs, result_height, result_width;
   /// Of the windows of the image: their side, 1 or 3, their distances, and where the first begins.
   int32_t kernel, stride_height, stride_width, pad_top, pad_left;
+  /// Of the source, which has its channels last before a depthwise convolution; of the result, and of the residual.
+  strata_image_layout source, result;
   /// Whether windows are convolved channel by channel first.
   int32_t is_separable;
   /// Whether zeros are skipped where many of a block's values are.

@@ -1,13 +1,7 @@
 #ifndef STRATA_WINOGRAD_H
 #define STRATA_WINOGRAD_H
 
-#include <stdint.h>
-
-/// Distances in floats within an image whose channels lie side by side at least 16 at a time: from image to image,
-/// from one block of 16 channels to the next, from row to row and from pixel to pixel.
-typedef struct {
-  int64_t image, block, row, pixel;
-} strata_image_layout;
+#include "StrataImage.h"
 
 /// A 3×3 or 5×5 convolution with stride 1 by Winograd's minimal filtering: Lavin and Gray, "Fast Algorithms for
 /// Convolutional Neural Networks" (2015), https://arxiv.org/abs/1509.09308.
