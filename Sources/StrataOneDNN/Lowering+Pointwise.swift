@@ -1,3 +1,4 @@
+import COneDNN
 import StrataCore
 import StrataGraph
 import StrataKernels
@@ -56,6 +57,32 @@ extension Lowering {
       hasResidual: epilogue.addsResidual)
     append(.kernel(kernel, slots))
     return result
+  }
+
+  /// The gradient of 1×1 weights in row-major order where it lies in squares, which oneDNN is slow to change; else as it
+  /// is.
+  mutating func orderedGradient(_ slot: SlotID) throws(StrataError) -> SlotID {
+    let type = program.slots[slot].type
+    guard options.kernels.contains(.trainingLayouts), type.shape.count == 4, type.shape[0] % 16 == 0,
+      type.shape[1] % 16 == 0, type.shape[2] == 1, type.shape[3] == 1,
+      try layout(of: slot) == Layout.tagged(type.shape, dnnl_ABcd16b16a)
+    else { return slot }
+    var job = strata_pointwise()
+    (job.isa, job.threads) = (options.instructionSet.rawValue, Int32(rules.threads))
+    (job.outputs, job.channels) = (Int32(type.shape[0]), Int32(type.shape[1]))
+    let result = makeSlot(type, try Layout.plain(type.shape))
+    append(.kernel(GradientOrdering(job: job), [slot, result]))
+    return result
+  }
+}
+
+/// Brings the gradient of 1×1 weights into row-major order.
+private struct GradientOrdering: Kernel {
+  let job: strata_pointwise
+  var name: String { "pointwise:gradient" }
+
+  func run(_ slots: [UnsafeMutableRawPointer]) {
+    withUnsafePointer(to: job) { strata_pointwise_order_gradient($0, slots.floats(0), slots.floats(1)) }
   }
 }
 

@@ -75,6 +75,7 @@ extension EngineSuite {
       let trace = Trace(of: [y] + gradients(of: y.square().mean(), wrt: model.parameters.map(\.tensor)))
       let steps = try EngineCase.optimised.run { try Engine.profile(trace) }
       #expect(steps.count { $0.implementation == "pointwise" } == 2)
+      #expect(steps.contains { $0.implementation == "pointwise:gradient" })
       let expected = try EngineCase.referencePlain.results(of: trace)
       for (result, expected) in zip(try EngineCase.optimised.results(of: trace), expected) {
         #expect(difference(result, expected, relative: 1e-4, scale: .largestMagnitude) == nil)

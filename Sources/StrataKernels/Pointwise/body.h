@@ -200,12 +200,12 @@ static void multiply(
 
 // MARK: Weights
 
-/// Packs 16 channels and 16 outputs of 1×1 weights.
-INLINE void prepare_square(const float *weights, int64_t channels, float *target, int64_t width) {
+/// Makes columns of 16 rows of 16 values; rows lie at one distance, columns then at another.
+INLINE void turn_square(const float *from, int64_t row, float *to, int64_t column) {
   floats square[LANES];
-  UNROLL for (int i = 0; i < LANES; i++) square[i] = load(weights + i * channels);
+  UNROLL for (int i = 0; i < LANES; i++) square[i] = load(from + i * row);
   transpose(square);
-  UNROLL for (int i = 0; i < LANES; i++) store(target + i * width, square[i]);
+  UNROLL for (int i = 0; i < LANES; i++) store(to + i * column, square[i]);
 }
 
 /// Packs the panels from `first` to `last`, as [channel of a window][output].
@@ -221,7 +221,7 @@ static void prepare(
     if (taps == 1) {
       for (int64_t c = 0; c < channels; c += LANES)
         for (int64_t k = 0; k < width; k += LANES)
-          prepare_square(from + k * channels + c, channels, target + c * width + k, width);
+          turn_square(from + k * channels + c, channels, target + c * width + k, width);
       continue;
     }
     for (int64_t c = 0; c < channels; c++)
@@ -231,4 +231,14 @@ static void prepare(
   }
 }
 
-const pointwise_kernels KERNELS = {MOST_ROWS, PANEL * LANES, pack, multiply, mark_zeros, multiply_sparse, prepare};
+static void order_gradient(
+  const strata_pointwise *job, const float *squares, float *rows, int64_t first, int64_t last) {
+  const int64_t channels = job->channels;
+  for (int64_t block = first; block < last; block++)
+    for (int64_t c = 0; c < channels; c += LANES)
+      turn_square(squares + (block * channels + c) * LANES, LANES, rows + block * LANES * channels + c, channels);
+}
+
+const pointwise_kernels KERNELS = {
+  MOST_ROWS, PANEL * LANES, pack, multiply, mark_zeros, multiply_sparse, prepare, order_gradient,
+};

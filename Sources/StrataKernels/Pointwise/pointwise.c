@@ -234,3 +234,21 @@ void strata_pointwise_prepare_depthwise(const strata_pointwise *job, const float
   for (int64_t c = 0; c < job->channels; c++)
     for (int64_t t = 0; t < 9; t++) prepared[t * job->channels + c] = weights[9 * c + t];
 }
+
+typedef struct {
+  const strata_pointwise *job;
+  const float *squares;
+  float *rows;
+} ordering;
+
+static void order_part(void *context, int32_t thread, int32_t count) {
+  const ordering *o = context;
+  const int64_t blocks = o->job->outputs / 16;
+  kernels(o->job)->order_gradient(
+    o->job, o->squares, o->rows, part_begin(blocks, thread, count), part_begin(blocks, thread + 1, count));
+}
+
+void strata_pointwise_order_gradient(const strata_pointwise *job, const float *squares, float *rows) {
+  ordering o = {job, squares, rows};
+  strata_parallel(job->threads, order_part, &o);
+}

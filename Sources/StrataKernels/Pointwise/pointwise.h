@@ -89,6 +89,8 @@ typedef struct {
     const strata_pointwise *, const strata_pointwise_buffers *, int64_t begin, int64_t rows, int64_t first_group,
     int64_t last_group, int64_t first, int64_t last, const sparse_rows *);
   void (*prepare)(const strata_pointwise *, const float *weights, float *prepared, int64_t first, int64_t last);
+  /// Orders the gradients of the blocks of 16 outputs from `first` to `last`.
+  void (*order_gradient)(const strata_pointwise *, const float *squares, float *rows, int64_t first, int64_t last);
 } pointwise_kernels;
 
 extern const pointwise_kernels strata_pointwise_base;

@@ -35,6 +35,10 @@ void strata_pointwise_prepare(const strata_pointwise *job, const float *weights,
 /// Turns depthwise weights `[channels, 9]` into `[9, channels]`.
 void strata_pointwise_prepare_depthwise(const strata_pointwise *job, const float *weights, float *prepared);
 
+/// Turns the gradient of 1×1 weights from oneDNN's squares, `[outputs / 16, channels / 16, 16 channels, 16 outputs]`, to
+/// `[outputs, channels]`.
+void strata_pointwise_order_gradient(const strata_pointwise *job, const float *squares, float *rows);
+
 /// What a run reads and writes; both biases and the residual may be null.
 typedef struct {
   const float *source, *depthwise_weights, *depthwise_bias, *weights, *bias, *residual;
