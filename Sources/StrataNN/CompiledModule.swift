@@ -26,17 +26,29 @@ public struct CompiledModule: Sendable {
 
   fileprivate init(_ module: Module, _ inputType: TensorType) throws(StrataError) {
     if let (name, training) = module.namedModules.first(where: { $0.module.isTraining }) {
-      let path = name.isEmpty ? training.typeName : "\(name) (\(training.typeName))"
+      let label = ModuleOrigin(path: name, typeName: training.typeName).label
       throw StrataError(
-        .argument, "\(path) is in training mode; only evaluation can be compiled: call eval() first")
+        .argument, "\(label) is in training mode; only evaluation can be compiled: call eval() first")
     }
     // What waits to be stored would be recorded as a computation, and then be done at each call.
-    for entry in module.stateEntries { _ = try entry.variable.value() }
+    try Tensor.evaluate([], updating: module.stateEntries.map(\.variable))
     let result = module(Tensor.placeholder(inputType.shape, dtype: inputType.dtype))
     if let error = result.error { throw error }
+    let trace = Trace(of: [result])
     self.inputType = inputType
-    trace = Trace(of: [result])
+    self.trace = trace
     variables = trace.sources.compactMap { if case .variable(let variable) = $0 { variable } else { nil } }
+    // The input takes the place of every placeholder.
+    let placeholders = trace.graph.nodes.filter { node in
+      guard case .input(let slot) = node.op.leafSlot, case .placeholder = trace.sources[slot] else {
+        return false
+      }
+      return true
+    }
+    guard placeholders.count <= 1, placeholders.allSatisfy({ $0.type == inputType }) else {
+      throw StrataError(
+        .argument, "\(module.typeName) depends on a placeholder that is not its input and has no numbers")
+    }
     executable = try Engine.executable(for: trace.graph)
   }
 
@@ -47,7 +59,7 @@ public struct CompiledModule: Sendable {
         .shape,
         "compiled for \(inputType), got \(TensorType(input.shape, input.dtype)); compile for that as well")
     }
-    for variable in variables { if let pending = variable.pending { try pending.evaluate() } }
+    try Tensor.evaluate([], updating: variables)
     return try executable.run(Engine.leafValues(trace, input: input))[0]
   }
 

@@ -19,8 +19,8 @@ public enum OwnKernel: String, Sendable, Hashable, CaseIterable {
   case pointwise
   /// Depthwise 3×3 convolutions together with the 1×1 convolution that follows.
   case separable
-  /// In both, and in 3×3 convolutions with a stride, values that are zeros are skipped where there are many, as behind
-  /// a rectifier.
+  /// In both, and in 3×3 convolutions with a stride or of few pixels, values that are zeros are skipped where there are
+  /// many, as behind a rectifier.
   case sparse
   /// Convolutions of images of few channels, which networks begin with.
   case stem

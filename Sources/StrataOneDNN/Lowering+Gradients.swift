@@ -105,8 +105,10 @@ extension Lowering {
       arguments.append((argument: DNNL_ARG_DIFF_BIAS, slot: bias))
     }
     try append(primitive, arguments)
-    var kernel = try orderedGradient(result)
-    if grouped != weights {
+    let kernel: SlotID
+    if grouped == weights {
+      kernel = try orderedGradient(result)
+    } else {
       let plain = try reorder(result, to: try Layout.plain(grouped))
       kernel = makeAlias(of: plain, TensorType(weights, .float32), try Layout.plain(weights))
     }

@@ -93,6 +93,19 @@ import Testing
     #expect(
       message { _ = try Sequential(ReLU(), Linear(2, 2).eval()).compiled(for: [1, 2]) }
         == "Sequential is in training mode; only evaluation can be compiled: call eval() first")
+    final class Hollow: Module {
+      let shape: Shape
+      init(_ shape: Shape) {
+        self.shape = shape
+        super.init()
+      }
+      override func forward(_ x: Tensor) -> Tensor { x.sum() + Tensor.placeholder(shape) }
+    }
+    for shape in [[3], [1, 2]] as [Shape] {
+      #expect(
+        message { _ = try Hollow(shape).eval().compiled(for: [1, 2]) }
+          == "Hollow depends on a placeholder that is not its input and has no numbers")
+    }
     let mixed = Sequential(ReLU(), Dropout(p: 0.5)).eval()
     mixed[1].train()
     #expect(message { _ = try mixed.compiled(for: [1, 2]) }.hasPrefix("1 (Dropout) is in training mode"))

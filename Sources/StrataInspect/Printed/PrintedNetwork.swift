@@ -86,7 +86,7 @@ public struct PrintedNetwork {
       }
       if node.typeName == "Sequential" { return Sequential(named: children) }
       let flow = PrintedFlow(node.typeName, children.map(\.name))
-      if flow == nil { unknown.append(path.isEmpty ? node.typeName : "\(path) (\(node.typeName))") }
+      if flow == nil { unknown.append(ModuleOrigin(path: path, typeName: node.typeName).label) }
       return PrintedContainer(node, children, flow)
     }
 

@@ -24,8 +24,11 @@ enum { SHARED_BYTES = 4 << 20 };
 enum { UNIT_PANELS = 4, UNIT_GROUPS = 4, LEAST_BLOCKS = 4 };
 
 typedef struct {
-  /// All rows, those that lie evenly, those of a block at most; blocks, and those of evenly lying rows.
-  int64_t rows, even, block, blocks, even_blocks;
+  /// All rows, and those of a block at most.
+  int64_t rows, block;
+  /// Rows of stretches that no block crosses, each a block of some images or the blocks of one image.
+  int64_t stretch, stretch_blocks;
+  int64_t blocks;
   /// Whether all threads share each block.
   int32_t is_shared;
 } cut;
@@ -34,7 +37,6 @@ static cut cut_of(const strata_pointwise *job) {
   cut c;
   const int64_t depth = depth_of(job), threads = job->threads, most = kernels(job)->most_rows;
   c.rows = (int64_t)job->batch * job->result_height * job->result_width;
-  c.even = even_rows(job);
   // Sharing a block, threads exchange packed pixels, which is slow; else each reads all weights.
   c.is_shared = threads > 1 && 4 * c.rows < (threads - 1) * job->outputs && c.rows * depth * 4 < SHARED_BYTES;
   if (c.is_shared) {
@@ -46,21 +48,19 @@ static cut cut_of(const strata_pointwise *job) {
     if (rows < UNIT_GROUPS * most) rows = UNIT_GROUPS * most;
     c.block = part_up(c.rows, part_up(part_up(c.rows, rows), threads) * threads);
   }
-  // Some images, or a part of one.
-  if (c.block > c.even) c.block = c.block / c.even * c.even;
-  c.even_blocks = part_up(c.even, c.block);
-  c.blocks = c.block < c.even ? c.rows / c.even * c.even_blocks : part_up(c.rows, c.block);
+  const int64_t even = even_rows(job);
+  if (c.block > even) c.block = c.block / even * even;
+  c.stretch = c.block < even ? even : c.block;
+  c.stretch_blocks = part_up(c.stretch, c.block);
+  c.blocks = part_up(c.rows, c.stretch) * c.stretch_blocks;
   return c;
 }
 
 /// The rows of a block.
 static group block_rows(const cut *c, int64_t index) {
-  const int64_t first = index / c->even_blocks * c->even, begin = first + index % c->even_blocks * c->block;
-  if (c->block >= c->even) {
-    const int64_t left = c->rows - index * c->block;
-    return (group){index * c->block, left < c->block ? left : c->block};
-  }
-  const int64_t left = first + c->even - begin;
+  const int64_t stretch = index / c->stretch_blocks * c->stretch;
+  const int64_t begin = stretch + index % c->stretch_blocks * c->block;
+  const int64_t end = stretch + c->stretch < c->rows ? stretch + c->stretch : c->rows, left = end - begin;
   return (group){begin, left < c->block ? left : c->block};
 }
 
@@ -189,12 +189,14 @@ void strata_pointwise_run(const strata_pointwise *job, const strata_pointwise_bu
   strata_parallel(job->threads, compute, &r);
 }
 
+/// A change of the order of weights or of their gradient.
 typedef struct {
   const strata_pointwise *job;
-  const float *weights;
-  float *prepared;
+  const float *from;
+  float *to;
+  /// Whether some weights are infinite or not numbers.
   _Atomic int32_t is_infinite;
-} preparation;
+} change;
 
 /// Whether some values are infinite or not numbers; integers, since such loops become vectors.
 static int32_t has_infinity(const float *values, int64_t count) {
@@ -209,14 +211,14 @@ static int32_t has_infinity(const float *values, int64_t count) {
 }
 
 static void prepare_part(void *context, int32_t thread, int32_t count) {
-  preparation *p = context;
-  const strata_pointwise *job = p->job;
+  change *c = context;
+  const strata_pointwise *job = c->job;
   const pointwise_kernels *k = kernels(job);
   const int64_t panels = part_up(job->outputs, k->panel);
-  k->prepare(job, p->weights, p->prepared, part_begin(panels, thread, count), part_begin(panels, thread + 1, count));
+  k->prepare(job, c->from, c->to, part_begin(panels, thread, count), part_begin(panels, thread + 1, count));
   if (!job->skips_zeros) return;
   const int64_t weights = depth_of(job) * job->outputs, first = part_begin(weights, thread, count);
-  p->is_infinite |= has_infinity(p->weights + first, part_begin(weights, thread + 1, count) - first);
+  c->is_infinite |= has_infinity(c->from + first, part_begin(weights, thread + 1, count) - first);
 }
 
 int64_t strata_pointwise_prepared_count(const strata_pointwise *job) {
@@ -224,10 +226,10 @@ int64_t strata_pointwise_prepared_count(const strata_pointwise *job) {
 }
 
 void strata_pointwise_prepare(const strata_pointwise *job, const float *weights, float *prepared) {
-  preparation p = {job, weights, prepared, 0};
-  strata_parallel(job->threads, prepare_part, &p);
+  change c = {job, weights, prepared, 0};
+  strata_parallel(job->threads, prepare_part, &c);
   // Zeros times infinity are not zeros.
-  prepared[strata_pointwise_prepared_count(job) - 1] = (float)!p.is_infinite;
+  prepared[strata_pointwise_prepared_count(job) - 1] = (float)!c.is_infinite;
 }
 
 void strata_pointwise_prepare_depthwise(const strata_pointwise *job, const float *weights, float *prepared) {
@@ -235,20 +237,14 @@ void strata_pointwise_prepare_depthwise(const strata_pointwise *job, const float
     for (int64_t t = 0; t < 9; t++) prepared[t * job->channels + c] = weights[9 * c + t];
 }
 
-typedef struct {
-  const strata_pointwise *job;
-  const float *squares;
-  float *rows;
-} ordering;
-
 static void order_part(void *context, int32_t thread, int32_t count) {
-  const ordering *o = context;
-  const int64_t blocks = o->job->outputs / 16;
-  kernels(o->job)->order_gradient(
-    o->job, o->squares, o->rows, part_begin(blocks, thread, count), part_begin(blocks, thread + 1, count));
+  const change *c = context;
+  const int64_t blocks = c->job->outputs / 16;
+  kernels(c->job)->order_gradient(
+    c->job, c->from, c->to, part_begin(blocks, thread, count), part_begin(blocks, thread + 1, count));
 }
 
 void strata_pointwise_order_gradient(const strata_pointwise *job, const float *squares, float *rows) {
-  ordering o = {job, squares, rows};
-  strata_parallel(job->threads, order_part, &o);
+  change c = {job, squares, rows, 0};
+  strata_parallel(job->threads, order_part, &c);
 }

@@ -97,7 +97,7 @@ extension HostTensor {
 
 extension ObservedCall {
   /// `features.3 (Conv2d)`.
-  fileprivate var label: String { path.isEmpty ? module.typeName : "\(path) (\(module.typeName))" }
+  fileprivate var label: String { ModuleOrigin(path: path, typeName: module.typeName).label }
 }
 
 extension [ObservedCall] {
