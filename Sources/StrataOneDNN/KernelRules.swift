@@ -154,20 +154,43 @@ struct KernelRules {
         || canBeSparseWindows(index)
     else { return nil }
     let first = depthwise?.node ?? node
-    let image = plan.graph[first.operands[0]].type.shape
-    let output = node.type.shape
-    let window = depthwise?.settings ?? settings
-    return strata_pointwise(
+    let types = plan.graph.operandTypes(first).map(\.shape)
+    var job = pointwise(depthwise?.settings ?? settings, types[0], types[1], node.type.shape)
+    job.is_separable = depthwise == nil ? 0 : 1
+    job.skips_zeros = skipsZeros(index, after: depthwise) ? 1 : 0
+    if let middle = depthwise?.bounds { (job.middle_low, job.middle_high) = (middle.low, middle.high) }
+    (job.low, job.high) = (bounds.low, bounds.high)
+    return job
+  }
+
+  private func pointwise(
+    _ window: Convolution, _ image: Shape, _ weights: Shape, _ result: Shape
+  ) -> strata_pointwise {
+    strata_pointwise(
       isa: options.instructionSet.rawValue, threads: Int32(threads), batch: Int32(image[0]),
-      channels: Int32(image[1]), height: Int32(image[2]), width: Int32(image[3]), outputs: Int32(output[1]),
-      result_height: Int32(output[2]), result_width: Int32(output[3]),
-      kernel: Int32(plan.graph[first.operands[1]].type.shape[2]),
+      channels: Int32(image[1]), height: Int32(image[2]), width: Int32(image[3]), outputs: Int32(result[1]),
+      result_height: Int32(result[2]), result_width: Int32(result[3]), kernel: Int32(weights[2]),
       stride_height: Int32(window.stride.height), stride_width: Int32(window.stride.width),
       pad_top: Int32(window.padding.height), pad_left: Int32(window.padding.width),
-      source: strata_image_layout(), result: strata_image_layout(), is_separable: depthwise == nil ? 0 : 1,
-      skips_zeros: skipsZeros(index, after: depthwise) ? 1 : 0,
-      middle_low: depthwise?.bounds.low ?? -.infinity, middle_high: depthwise?.bounds.high ?? .infinity,
-      low: bounds.low, high: bounds.high)
+      source: strata_image_layout(), result: strata_image_layout(), is_separable: 0, skips_zeros: 0,
+      middle_low: -.infinity, middle_high: .infinity, low: -.infinity, high: .infinity)
+  }
+
+  /// The job of the weight gradient of a convolution behind a rectifier, whose zeros add nothing to it, still without
+  /// layouts; nil where that cannot be.
+  func sparseWeightGradient(
+    _ index: Int, _ settings: Convolution, _ weights: Shape
+  ) -> strata_pointwise? {
+    let node = plan.graph.nodes[index]
+    let shapes = plan.graph.operandTypes(node).map(\.shape)
+    guard options.kernels.isSuperset(of: [.sparse, .trainingLayouts]), trainsWithOwnKernels,
+      isComputed(index), settings.groups == 1, settings.dilation == 1,
+      weights[0] % 16 == 0, weights[1] % 16 == 0,
+      weights == [weights[0], weights[1], 1, 1] && settings.padding == 0
+        || weights == [weights[0], weights[1], 3, 3],
+      isRectified(node.operands[0])
+    else { return nil }
+    return pointwise(settings, shapes[0], weights, shapes[1])
   }
 
   private func canBePointwise(_ index: Int) -> Bool { matrixProduct(index, kernel: 1)?.padding == 0 }
@@ -300,6 +323,11 @@ extension strata_pointwise {
 
   /// Floats of its packed weights.
   var preparedCount: Int { Int(withUnsafePointer(to: self, strata_pointwise_prepared_count)) }
+
+  /// Bytes that the weight gradient needs besides.
+  var gradientScratchByteCount: Int {
+    Int(withUnsafePointer(to: self, strata_pointwise_gradient_scratch_bytes))
+  }
 }
 
 extension strata_stem {

@@ -67,6 +67,11 @@ extension Lowering {
       share(parts)
       return parts[wantsBias ? 1 : 0]
     }
+    if !hasBias, let result = try lowerSparseWeightGradient(node, settings, weights) {
+      gradientParts[key] = [result, result]
+      share([result])
+      return result
+    }
     let (source, gradient) = (slot(of: node.operands[0]), slot(of: node.operands[1]))
     let (image, upstream) = (program.slots[source].type.shape, program.slots[gradient].type.shape)
     let grouped = settings.grouped(weights)

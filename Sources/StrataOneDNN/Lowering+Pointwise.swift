@@ -59,6 +59,26 @@ extension Lowering {
     return result
   }
 
+  /// Lowers the gradient of weights that multiply a rectifier's results, half of which are zeros; nil where oneDNN has to.
+  mutating func lowerSparseWeightGradient(
+    _ node: Node, _ settings: Convolution, _ weights: Shape
+  ) throws(StrataError) -> SlotID? {
+    guard var job = rules.sparseWeightGradient(self.node, settings, weights) else { return nil }
+    func blocked(_ id: NodeID) throws(StrataError) -> (slot: SlotID, distances: strata_image_layout) {
+      let layout = try Layout.blocked(plan.graph[id].type.shape)
+      guard let distances = layout.channelBlocks else {
+        throw StrataError(.engine, "oneDNN does not describe its layouts")
+      }
+      return (try reorder(slot(of: id), to: layout), distances)
+    }
+    let (source, upstream) = (try blocked(node.operands[0]), try blocked(node.operands[1]))
+    (job.source, job.result) = (source.distances, upstream.distances)
+    let scratch = makeSlot(TensorType([job.gradientScratchByteCount], .uint8), nil)
+    let result = makeSlot(TensorType(weights, .float32), try Layout.plain(weights))
+    append(.kernel(SparseWeightGradient(job: job), [source.slot, upstream.slot, scratch, result]))
+    return result
+  }
+
   /// The gradient of 1×1 weights in row-major order where it lies in squares, which oneDNN is slow to change; else as it
   /// is.
   mutating func orderedGradient(_ slot: SlotID) throws(StrataError) -> SlotID {
@@ -69,10 +89,22 @@ extension Lowering {
     else { return slot }
     var job = strata_pointwise()
     (job.isa, job.threads) = (options.instructionSet.rawValue, Int32(rules.threads))
-    (job.outputs, job.channels) = (Int32(type.shape[0]), Int32(type.shape[1]))
+    (job.outputs, job.channels, job.kernel) = (Int32(type.shape[0]), Int32(type.shape[1]), 1)
     let result = makeSlot(type, try Layout.plain(type.shape))
     append(.kernel(GradientOrdering(job: job), [slot, result]))
     return result
+  }
+}
+
+/// Computes a weight gradient: image, upstream gradient, scratch and result.
+private struct SparseWeightGradient: Kernel {
+  let job: strata_pointwise
+  var name: String { "sparse:gradient" }
+
+  func run(_ slots: [UnsafeMutableRawPointer]) {
+    withUnsafePointer(to: job) {
+      strata_pointwise_gradient($0, slots.floats(0), slots.floats(1), slots.floats(2), slots.floats(3))
+    }
   }
 }
 

@@ -82,6 +82,64 @@ extension EngineSuite {
       }
     }
 
+    /// A convolution behind a rectifier, as its weight gradient sees it.
+    struct RectifiedCase: Sendable, CustomTestStringConvertible {
+      let batch: Int
+      let size: Int
+      let channels: Int
+      let outputs: Int
+      var kernel = 1
+      var stride = 1
+      var padding = 0
+      var testDescription: String {
+        "\(kernel)×\(kernel) stride \(stride) padding \(padding), \(batch)×\(channels)×\(size)×\(size) to \(outputs)"
+      }
+
+      /// The gradient of the weights where the result's gradient is `upstream` of its places.
+      func gradient(_ upstream: (Int) -> Float) -> Trace {
+        let x = Tensor(Formula.input([batch, channels, size, size])).relu()
+        let shape: Shape = [outputs, channels, kernel, kernel]
+        let weights = Variable(shape) { Formula.parameter("weight", shape) }
+        let y = x.conv2d(weights.tensor, stride: IntPair(stride), padding: IntPair(padding))
+        let factors = HostTensor((0..<y.shape.elementCount).map(upstream), shape: y.shape)
+        return Trace(of: gradients(of: (y * Tensor(factors)).sum(), wrt: [weights.tensor]))
+      }
+    }
+
+    static let rectified = [
+      RectifiedCase(batch: 1, size: 1, channels: 16, outputs: 16),
+      RectifiedCase(batch: 3, size: 5, channels: 48, outputs: 80),
+      RectifiedCase(batch: 2, size: 14, channels: 32, outputs: 208),
+      RectifiedCase(batch: 2, size: 7, channels: 512, outputs: 528),
+      RectifiedCase(batch: 2, size: 15, channels: 32, outputs: 144, stride: 2),
+      RectifiedCase(batch: 2, size: 16, channels: 32, outputs: 64, kernel: 3, stride: 2, padding: 1),
+      RectifiedCase(batch: 1, size: 11, channels: 16, outputs: 48, kernel: 3, stride: 3, padding: 2),
+      RectifiedCase(batch: 1, size: 5, channels: 16, outputs: 32, kernel: 3),
+    ]
+
+    @Test(
+      "skip the zeros behind rectifiers in weight gradients",
+      .enabled(if: KernelOptions.InstructionSet.best == .avx512), arguments: rectified)
+    func sparseGradients(layer: RectifiedCase) throws {
+      let trace = layer.gradient { Float($0 % 17) - 8 }
+      let steps = try EngineCase.optimised.run { try Engine.profile(trace) }
+      #expect(steps.contains { $0.implementation == "sparse:gradient" })
+      let expected = try EngineCase.referencePlain.results(of: trace)[0]
+      let result = try EngineCase.optimised.results(of: trace)[0]
+      #expect(difference(result, expected, relative: 1e-5, scale: .largestMagnitude) == nil)
+    }
+
+    @Test(
+      "let infinite gradients meet zeros, as plain loops do",
+      .enabled(if: KernelOptions.InstructionSet.best == .avx512), arguments: rectified)
+    func infiniteGradients(layer: RectifiedCase) throws {
+      let trace = layer.gradient { $0 % 61 == 3 ? .infinity : 1 }
+      let values = try EngineCase.optimised.results(of: trace)[0].scalars(as: Float.self)
+      let expected = try EngineCase.referencePlain.results(of: trace)[0].scalars(as: Float.self)
+      #expect(expected.contains { $0.isNaN })
+      #expect(values.map(\.isNaN) == expected.map(\.isNaN))
+    }
+
     @Test(
       "end a residual block in one pass: norm, sum and rectifier",
       .enabled(if: KernelOptions.InstructionSet.best == .avx512), arguments: [(1, 9), (2, 5), (3, 17)])

@@ -2,6 +2,7 @@
 #include "../product.h"
 #include "pointwise.h"
 #include "sparse.h"
+#include "gradient.h"
 
 // MARK: Packing
 
@@ -233,12 +234,25 @@ static void prepare(
 
 static void order_gradient(
   const strata_pointwise *job, const float *squares, float *rows, int64_t first, int64_t last) {
-  const int64_t channels = job->channels;
+  const int64_t channels = job->channels, depth = depth_of(job), taps = depth / channels;
   for (int64_t block = first; block < last; block++)
-    for (int64_t c = 0; c < channels; c += LANES)
-      turn_square(squares + (block * channels + c) * LANES, LANES, rows + block * LANES * channels + c, channels);
+    for (int64_t c = 0; c < channels; c += LANES) {
+      float *row = rows + block * LANES * depth + c * taps;
+      if (taps == 1) {
+        turn_square(squares + square_of(job, block, c / LANES), LANES, row, depth);
+        continue;
+      }
+      // Taps lie beside each other only here; their squares come from far apart.
+      float turned[LANES][9 * LANES];
+      for (int64_t t = 0; t < taps; t++) {
+        const float *square = squares + square_of(job, block, (t * channels + c) / LANES);
+        for (int i = 0; i < LANES; i++)
+          for (int k = 0; k < LANES; k++) turned[k][i * taps + t] = square[i * LANES + k];
+      }
+      for (int k = 0; k < LANES; k++) memcpy(row + k * depth, turned[k], sizeof turned[k]);
+    }
 }
 
 const pointwise_kernels KERNELS = {
-  MOST_ROWS, PANEL * LANES, pack, multiply, mark_zeros, multiply_sparse, prepare, order_gradient,
+  MOST_ROWS, PANEL * LANES, pack, multiply, mark_zeros, multiply_sparse, prepare, add_gradient, order_gradient,
 };

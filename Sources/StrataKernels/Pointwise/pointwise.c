@@ -3,17 +3,7 @@
 
 #include "../shares.h"
 
-#include "StrataParallel.h"
-
 #include <string.h>
-
-static const pointwise_kernels *kernels(const strata_pointwise *job) {
-#if defined(__x86_64__)
-  if (job->isa >= STRATA_ISA_AVX512) return &strata_pointwise_avx512;
-  if (job->isa >= STRATA_ISA_AVX2) return &strata_pointwise_avx2;
-#endif
-  return &strata_pointwise_base;
-}
 
 // Bytes of packed pixels that a thread keeps in its second-level cache beside a panel of weights.
 enum { CACHED_BYTES = 256 << 10 };
@@ -189,7 +179,7 @@ void strata_pointwise_run(const strata_pointwise *job, const strata_pointwise_bu
   strata_parallel(job->threads, compute, &r);
 }
 
-/// A change of the order of weights or of their gradient.
+/// A change of the order of weights.
 typedef struct {
   const strata_pointwise *job;
   const float *from;
@@ -235,16 +225,4 @@ void strata_pointwise_prepare(const strata_pointwise *job, const float *weights,
 void strata_pointwise_prepare_depthwise(const strata_pointwise *job, const float *weights, float *prepared) {
   for (int64_t c = 0; c < job->channels; c++)
     for (int64_t t = 0; t < 9; t++) prepared[t * job->channels + c] = weights[9 * c + t];
-}
-
-static void order_part(void *context, int32_t thread, int32_t count) {
-  const change *c = context;
-  const int64_t blocks = c->job->outputs / 16;
-  kernels(c->job)->order_gradient(
-    c->job, c->from, c->to, part_begin(blocks, thread, count), part_begin(blocks, thread + 1, count));
-}
-
-void strata_pointwise_order_gradient(const strata_pointwise *job, const float *squares, float *rows) {
-  change c = {job, squares, rows, 0};
-  strata_parallel(job->threads, order_part, &c);
 }

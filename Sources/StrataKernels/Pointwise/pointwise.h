@@ -2,6 +2,7 @@
 #ifndef POINTWISE_H
 #define POINTWISE_H
 
+#include "StrataParallel.h"
 #include "StrataPointwise.h"
 
 #include "../parts.h"
@@ -11,10 +12,15 @@ typedef struct {
   int64_t first, count;
 } group;
 
+/// One of `count` parts of nearly equal size of `size` rows or panels.
+static inline group part_of(int64_t size, int64_t index, int64_t count) {
+  const int64_t first = part_begin(size, index, count);
+  return (group){first, part_begin(size, index + 1, count) - first};
+}
+
 /// One of the groups, of nearly equal size and at most `most`, that `size` rows or panels are cut into.
 static inline group group_at(int64_t size, int64_t most, int64_t index) {
-  const int64_t groups = part_up(size, most), first = part_begin(size, index, groups);
-  return (group){first, part_begin(size, index + 1, groups) - first};
+  return part_of(size, index, part_up(size, most));
 }
 
 /// Rows that lie evenly in memory: those of all images, or of one where channels are in blocks.
@@ -67,6 +73,23 @@ typedef struct {
   int32_t is_dense;
 } zero_count;
 
+// Pixels that are multiplied together where a weight gradient skips zeros: up to as many as a mask has bits.
+enum { GRADIENT_PIXELS = 56 };
+
+/// Blocks of 16 values of windows and blocks of 16 outputs whose weights' gradients one thread computes, and where it
+/// keeps some pixels' values: where they begin, a place for those that do not lie side by side, and which are not zero.
+typedef struct {
+  group depth, outputs;
+  const float **values;
+  float *gathered;
+  uint64_t *kept;
+} gradient_tile;
+
+/// Where the gradients of 16 × 16 weights lie in squares, `[output / 16][value of a window / 16][value][output]`.
+static inline int64_t square_of(const strata_pointwise *job, int64_t output_block, int64_t depth_block) {
+  return output_block * depth_of(job) * 16 + depth_block * 256;
+}
+
 /// The kernels of an instruction set. Rows are pixels of the result, counted through the batch; packed rows are
 /// [group][block of 16 values][row][value]; a row has a pixel's channels, or those of all pixels of a window.
 typedef struct {
@@ -89,6 +112,9 @@ typedef struct {
     const strata_pointwise *, const strata_pointwise_buffers *, int64_t begin, int64_t rows, int64_t first_group,
     int64_t last_group, int64_t first, int64_t last, const sparse_rows *);
   void (*prepare)(const strata_pointwise *, const float *weights, float *prepared, int64_t first, int64_t last);
+  /// Computes the gradients of a tile's weights; images and upstream gradients lie in blocks of 16 channels.
+  void (*add_gradient)(
+    const strata_pointwise *, const float *source, const float *upstream, const gradient_tile *, float *squares);
   /// Orders the gradients of the blocks of 16 outputs from `first` to `last`.
   void (*order_gradient)(const strata_pointwise *, const float *squares, float *rows, int64_t first, int64_t last);
 } pointwise_kernels;
@@ -97,5 +123,13 @@ extern const pointwise_kernels strata_pointwise_base;
 #if defined(__x86_64__)
 extern const pointwise_kernels strata_pointwise_avx2, strata_pointwise_avx512;
 #endif
+
+static inline const pointwise_kernels *kernels(const strata_pointwise *job) {
+#if defined(__x86_64__)
+  if (job->isa >= STRATA_ISA_AVX512) return &strata_pointwise_avx512;
+  if (job->isa >= STRATA_ISA_AVX2) return &strata_pointwise_avx2;
+#endif
+  return &strata_pointwise_base;
+}
 
 #endif

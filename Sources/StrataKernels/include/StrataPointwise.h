@@ -35,6 +35,14 @@ void strata_pointwise_prepare(const strata_pointwise *job, const float *weights,
 /// Turns depthwise weights `[channels, 9]` into `[9, channels]`.
 void strata_pointwise_prepare_depthwise(const strata_pointwise *job, const float *weights, float *prepared);
 
+/// Bytes that the gradient of weights needs besides.
+int64_t strata_pointwise_gradient_scratch_bytes(const strata_pointwise *job);
+
+/// Computes the gradient of weights, which has their order. The source is the convolution's, `upstream` the gradient of
+/// its result; both lie in blocks of 16 channels. Zeros of the source take no time.
+void strata_pointwise_gradient(
+  const strata_pointwise *job, const float *source, const float *upstream, float *scratch, float *gradient);
+
 /// Turns the gradient of 1×1 weights from oneDNN's squares, `[outputs / 16, channels / 16, 16 channels, 16 outputs]`, to
 /// `[outputs, channels]`.
 void strata_pointwise_order_gradient(const strata_pointwise *job, const float *squares, float *rows);
