@@ -172,8 +172,23 @@ struct KernelRules {
       result_height: Int32(result[2]), result_width: Int32(result[3]), kernel: Int32(weights[2]),
       stride_height: Int32(window.stride.height), stride_width: Int32(window.stride.width),
       pad_top: Int32(window.padding.height), pad_left: Int32(window.padding.width),
-      source: strata_image_layout(), result: strata_image_layout(), is_separable: 0, skips_zeros: 0,
+      source: strata_image_layout(), result: strata_image_layout(), is_separable: 0, skips_zeros: 0, transposes: 0,
       middle_low: -.infinity, middle_high: .infinity, low: -.infinity, high: .infinity)
+  }
+
+  /// The job of the image gradient of a 1×1 convolution, which multiplies the upstream gradient by the transposed
+  /// weights, likewise; nil where that cannot be.
+  func pointwiseGradient(_ index: Int) -> strata_pointwise? {
+    let node = plan.graph.nodes[index]
+    let shapes = plan.graph.operandTypes(node).map(\.shape)
+    guard case .conv2dImageGradient(let settings, let image) = node.op, trainsWithOwnKernels,
+      options.kernels.isSuperset(of: [.pointwise, .trainingLayouts]), isComputed(index),
+      settings.stride == 1, settings.padding == 0, settings.groups == 1,
+      shapes[1] == [shapes[0][1], image[1], 1, 1], image[1] % 16 == 0, shapes[0][1] % 16 == 0
+    else { return nil }
+    var job = pointwise(settings, shapes[0], shapes[1], image)
+    job.transposes = 1
+    return job
   }
 
   /// The job of the weight gradient of a convolution behind a rectifier, whose zeros add nothing to it, still without
@@ -185,13 +200,16 @@ struct KernelRules {
     let shapes = plan.graph.operandTypes(node).map(\.shape)
     guard options.kernels.isSuperset(of: [.sparse, .trainingLayouts]), trainsWithOwnKernels,
       isComputed(index), settings.groups == 1, settings.dilation == 1,
-      weights[0] % 16 == 0, weights[1] % 16 == 0,
-      weights == [weights[0], weights[1], 1, 1] && settings.padding == 0
-        || weights == [weights[0], weights[1], 3, 3],
-      isRectified(node.operands[0])
+      weights[0] % 16 == 0, weights[1] % 16 == 0, weights[2] == weights[3],
+      weights[2] == 3 || settings.padding == 0,
+      weights[0] >= KernelRules.leastSparseOutputs[weights[2]] ?? .max, isHalfZeros(node.operands[0])
     else { return nil }
     return pointwise(settings, shapes[0], weights, shapes[1])
   }
+
+  /// Outputs from which on a weight gradient that skips zeros wins back the time that marking them takes, by the sides
+  /// of windows.
+  private static let leastSparseOutputs = [1: 256, 3: 128]
 
   private func canBePointwise(_ index: Int) -> Bool { matrixProduct(index, kernel: 1)?.padding == 0 }
 
@@ -230,6 +248,19 @@ struct KernelRules {
     let weights = plan.graph[node.operands[1]].type.shape
     guard options.kernels.contains(.sparse), weights[0] >= 128, weights[1] >= 64 else { return false }
     return depthwise.map { $0.bounds.low == 0 } ?? isRectified(node.operands[0])
+  }
+
+  /// Whether a value comes out of a rectifier that is likely to make zeros of half of what it reads: sums at the ends of
+  /// residual blocks are positive more often.
+  private func isHalfZeros(_ id: NodeID) -> Bool {
+    let node = plan.graph[id]
+    let isOfSum =
+      switch node.op {
+      case .activation: if case .binary = plan.graph[node.operands[0]].op { true } else { false }
+      case .conv2d(_, let epilogue): epilogue.addsResidual
+      default: true
+      }
+    return !isOfSum && isRectified(id)
   }
 
   /// Whether a value comes out of a rectifier.
@@ -278,6 +309,9 @@ struct KernelRules {
     }
     return ResidualNorms(plan, norms)
   }
+
+  /// The image gradients of 1×1 convolutions that are lowered with a sum and a rectifier's gradient.
+  func gradientSums() -> GradientSums { GradientSums(plan) { pointwiseGradient($0) != nil } }
 
   // MARK: What all ask
 

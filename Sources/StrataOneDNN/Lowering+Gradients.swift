@@ -20,6 +20,7 @@ extension Lowering {
     -> SlotID
   {
     if let result = try lowerWinogradGradient(node) { return result }
+    if let result = try lowerGradientSum(node) { return result }
     let gradient = slot(of: node.operands[0])
     let upstream = program.slots[gradient].type.shape
     let (weights, weightShape) = try groupedWeights(node.operands[1], settings)

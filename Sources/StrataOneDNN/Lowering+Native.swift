@@ -128,7 +128,7 @@ extension Lowering {
     return nil
   }
 
-  private func storage(of slot: SlotID) -> Int? {
+  func storage(of slot: SlotID) -> Int? {
     if case .workspace(let storage) = program.slots[slot].home { storage } else { nil }
   }
 

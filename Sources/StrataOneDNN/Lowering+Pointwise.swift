@@ -54,9 +54,52 @@ extension Lowering {
     slots.append(result)
     let kernel = PointwiseKernel(
       job: job, hasDepthwiseBias: depthwise?.settings.hasBias ?? false, hasBias: settings.hasBias,
-      hasResidual: epilogue.addsResidual)
+      hasResidual: epilogue.addsResidual, isRectified: false)
     append(.kernel(kernel, slots))
     return result
+  }
+
+  /// Lowers the image gradient of a 1×1 convolution with what is added to it and the rectifier's gradient behind; nil
+  /// where oneDNN's is needed.
+  mutating func lowerGradientSum(_ node: Node) throws(StrataError) -> SlotID? {
+    guard let tail = gradientSums.tails[NodeID(self.node)], var job = rules.pointwiseGradient(self.node),
+      slots[tail.other.index] != nil
+    else { return nil }
+    let layout = try Layout.blocked(node.type.shape)
+    let upstreamLayout = try Layout.blocked(plan.graph[node.operands[0]].type.shape)
+    guard let from = upstreamLayout.channelBlocks, let to = layout.channelBlocks else {
+      throw StrataError(.engine, "oneDNN does not describe its layouts")
+    }
+    (job.source, job.result) = (from, to)
+    let upstream = try reorder(slot(of: node.operands[0]), to: upstreamLayout)
+    let weights = prepare(
+      try plainSlot(of: node.operands[1]), floats: job.preparedCount,
+      by: PointwisePreparation(job: job, isDepthwise: false))
+    let other = try reorder(slot(of: tail.other), to: layout)
+    let rectified = try reorder(slot(of: tail.rectified), to: layout)
+    let scratch = makeSlot(TensorType([job.scratchByteCount], .uint8), nil)
+    let mayOverwrite = mayOverwrite(tail, other, reading: [upstream, rectified])
+    let result = mayOverwrite ? makeAlias(of: other, node.type, layout) : makeSlot(node.type, layout)
+    let kernel = PointwiseKernel(
+      job: job, hasDepthwiseBias: false, hasBias: false, hasResidual: true, isRectified: true)
+    append(.kernel(kernel, [upstream, weights, other, rectified, scratch, result]))
+    for node in [tail.sum, tail.step] { slots[node.index] = result }
+    return result
+  }
+
+  /// Whether a gradient that a sum reads last may be overwritten with what becomes of the sum, though the sum's place in
+  /// the order is still to come.
+  private func mayOverwrite(_ tail: GradientSums.Tail, _ other: SlotID, reading inputs: [SlotID]) -> Bool {
+    let moment = elementwise.moment(of: node)
+    guard let storage = storage(of: other), slots[tail.other.index] == other,
+      inputs.allSatisfy({ self.storage(of: $0) != storage }),
+      elementwise.lastReads[tail.other.index] == elementwise.moment(of: tail.sum.index),
+      !isReadLater(storage, than: node, besides: tail.other)
+    else { return false }
+    return plan.graph.nodes.indices.allSatisfy { index in
+      index == tail.sum.index || !plan.graph.nodes[index].operands.contains(tail.other)
+        || elementwise.moment(of: index) < moment
+    }
   }
 
   /// Lowers the gradient of weights that multiply a rectifier's results, half of which are zeros; nil where oneDNN has to.
@@ -139,16 +182,17 @@ private struct PointwisePreparation: Kernel {
   }
 }
 
-/// Convolves: image, weights, then depthwise weights, depthwise bias, bias and residual where there are, at last
-/// scratch and result.
+/// Convolves: image, weights, then depthwise weights, depthwise bias, bias, residual and what a rectifier gave where
+/// there are, at last scratch and result.
 private struct PointwiseKernel: Kernel {
   let job: strata_pointwise
   let hasDepthwiseBias: Bool
   let hasBias: Bool
   let hasResidual: Bool
+  let isRectified: Bool
 
   var name: String {
-    job.is_separable != 0 ? "separable" : job.kernel == 1 ? "pointwise" : "sparse"
+    job.transposes != 0 ? "pointwise:image" : job.is_separable != 0 ? "separable" : job.kernel == 1 ? "pointwise" : "sparse"
   }
 
   func run(_ slots: [UnsafeMutableRawPointer]) {
@@ -160,11 +204,11 @@ private struct PointwiseKernel: Kernel {
     let depthwiseBias = next(hasDepthwiseBias)
     let bias = next(hasBias)
     let residual = next(hasResidual)
+    let rectified = next(isRectified)
     let scratch = next()
     var buffers = strata_pointwise_buffers(
       source: source, depthwise_weights: depthwise, depthwise_bias: depthwiseBias, weights: weights,
-      bias: bias,
-      residual: residual, result: next(), scratch: scratch)
+      bias: bias, residual: residual, rectified: rectified, result: next(), scratch: scratch)
     withUnsafePointer(to: job) { strata_pointwise_run($0, &buffers) }
   }
 }

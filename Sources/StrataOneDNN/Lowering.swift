@@ -44,6 +44,8 @@ struct Lowering {
   var rectifierWorkspaces: [NodeID: SlotID] = [:]
   /// Batch norms that are lowered with the sum and the rectifier behind them.
   private(set) var residualNorms = ResidualNorms()
+  /// Image gradients that are lowered with the sum and the rectifier's gradient behind them.
+  private(set) var gradientSums = GradientSums()
   /// Operations on single elements that are lowered together.
   private(set) var elementwise: ElementwiseGroups
   /// Storages with values that nodes to come may ask for.
@@ -73,8 +75,9 @@ struct Lowering {
       rectifiedNorms = RectifiedNorms(plan, normalisations.values)
     }
     residualNorms = rules.residualNorms(normalisations)
+    gradientSums = rules.gradientSums()
     elementwise = ElementwiseGroups(
-      plan, except: rectifiedNorms.taken.union(residualNorms.taken),
+      plan, except: rectifiedNorms.taken.union(residualNorms.taken).union(gradientSums.taken),
       isOn: options.kernels.contains(.elementwise),
       takesImages: options.precision != .bfloat16)
   }

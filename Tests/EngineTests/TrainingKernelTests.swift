@@ -107,14 +107,14 @@ extension EngineSuite {
     }
 
     static let rectified = [
-      RectifiedCase(batch: 1, size: 1, channels: 16, outputs: 16),
-      RectifiedCase(batch: 3, size: 5, channels: 48, outputs: 80),
-      RectifiedCase(batch: 2, size: 14, channels: 32, outputs: 208),
+      RectifiedCase(batch: 1, size: 1, channels: 16, outputs: 256),
+      RectifiedCase(batch: 3, size: 5, channels: 48, outputs: 272),
+      RectifiedCase(batch: 2, size: 14, channels: 32, outputs: 400),
       RectifiedCase(batch: 2, size: 7, channels: 512, outputs: 528),
-      RectifiedCase(batch: 2, size: 15, channels: 32, outputs: 144, stride: 2),
-      RectifiedCase(batch: 2, size: 16, channels: 32, outputs: 64, kernel: 3, stride: 2, padding: 1),
-      RectifiedCase(batch: 1, size: 11, channels: 16, outputs: 48, kernel: 3, stride: 3, padding: 2),
-      RectifiedCase(batch: 1, size: 5, channels: 16, outputs: 32, kernel: 3),
+      RectifiedCase(batch: 2, size: 15, channels: 32, outputs: 304, stride: 2),
+      RectifiedCase(batch: 2, size: 16, channels: 32, outputs: 160, kernel: 3, stride: 2, padding: 1),
+      RectifiedCase(batch: 1, size: 11, channels: 16, outputs: 144, kernel: 3, stride: 3, padding: 2),
+      RectifiedCase(batch: 1, size: 5, channels: 16, outputs: 128, kernel: 3),
     ]
 
     @Test(

@@ -9,6 +9,9 @@
 /// Pixels of a run: 4 KB.
 enum { RUN = 64 };
 
+// Results that do not stay in a cache until they are read: written past it, they need not be fetched first.
+enum { LARGE_BYTES = 4 << 20 };
+
 typedef struct {
   floats mean, squares;
   float count;
@@ -42,6 +45,7 @@ INLINE void add_run(moments *all, const float *pixels, int64_t count) {
 void KERNELS(const norm_run *run, int64_t first, int64_t last) {
   const strata_norm *job = run->job;
   const int64_t size = job->pixels * LANES, image = job->channels * job->pixels;
+  const int is_large = job->batch * image * 4 > LARGE_BYTES && (uintptr_t)run->result % sizeof(floats) == 0;
   for (int64_t block = first; block < last; block++) {
     moments all = {filled(0), filled(0), 0};
     for (int64_t n = 0; n < job->batch; n++) {
@@ -64,7 +68,12 @@ void KERNELS(const norm_run *run, int64_t first, int64_t last) {
 #pragma clang loop unroll_count(4)
       for (int64_t i = 0; i < size; i += LANES) {
         const floats value = (load(from + i) - all.mean) * factor + shift + load(other + i);
-        store(to + i, chosen(value < zero, zero, value));
+        const floats rectified = chosen(value < zero, zero, value);
+        if (is_large) {
+          __builtin_nontemporal_store(rectified, (floats *)(to + i));
+        } else {
+          store(to + i, rectified);
+        }
       }
     }
   }

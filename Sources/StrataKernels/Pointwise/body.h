@@ -136,12 +136,21 @@ static void pack(
 
 // MARK: Products
 
+INLINE void fetch_rows(const int rows, const int vectors, int64_t pixel, int64_t block, const float *values) {
+  for (int j = 0; j < vectors; j++)
+    for (int i = 0; i < rows; i++) __builtin_prefetch(values + i * pixel + j * block);
+}
+
 INLINE void multiply_rows(
   const int rows, const int vectors, const strata_pointwise *job, const float *values, const float *weights,
-  const float *ahead, int64_t lines, const float *bias, const float *residual, float *result) {
+  const float *ahead, int64_t lines, const float *bias, const float *residual, const float *rectified,
+  float *result) {
   floats sum[MOST_ROWS][PANEL];
-  add_products(rows, vectors, depth_of(job), values, weights, ahead, lines, sum);
   const int64_t pixel = job->result.pixel, block = job->result.block;
+  // What sums meet at their end comes nearer meanwhile.
+  if (residual) fetch_rows(rows, vectors, pixel, block, residual);
+  if (rectified) fetch_rows(rows, vectors, pixel, block, rectified);
+  add_products(rows, vectors, depth_of(job), values, weights, ahead, lines, sum);
   const floats low = filled(job->low), high = filled(job->high);
   UNROLL for (int j = 0; j < vectors; j++) {
     const floats shift = bias ? load(bias + j * LANES) : (floats){0};
@@ -150,6 +159,12 @@ INLINE void multiply_rows(
   if (residual) {
     UNROLL for (int i = 0; i < rows; i++)
       UNROLL for (int j = 0; j < vectors; j++) sum[i][j] += load(residual + i * pixel + j * block);
+  }
+  if (rectified) {
+    const floats zero = filled(0);
+    UNROLL for (int i = 0; i < rows; i++)
+      UNROLL for (int j = 0; j < vectors; j++)
+        sum[i][j] = chosen(load(rectified + i * pixel + j * block) <= zero, zero, sum[i][j]);
   }
   UNROLL for (int i = 0; i < rows; i++)
     UNROLL for (int j = 0; j < vectors; j++)
@@ -161,12 +176,13 @@ INLINE void multiply_rows(
     if (count <= MOST_ROWS)                                                                          \
       multiply_rows(                                                                                 \
         count <= MOST_ROWS ? count : 1, vectors, job, values, weights, ahead, lines, bias, residual, \
-        result);                                                                                     \
+        rectified, result);                                                                          \
     break;
 
 INLINE void multiply_group(
   int64_t rows, const int vectors, const strata_pointwise *job, const float *values, const float *weights,
-  const float *ahead, int64_t lines, const float *bias, const float *residual, float *result) {
+  const float *ahead, int64_t lines, const float *bias, const float *residual, const float *rectified,
+  float *result) {
   switch (rows) {
     MULTIPLY(1) MULTIPLY(2) MULTIPLY(3) MULTIPLY(4) MULTIPLY(5) MULTIPLY(6) MULTIPLY(7)
     MULTIPLY(8) MULTIPLY(9) MULTIPLY(10) MULTIPLY(11) MULTIPLY(12) MULTIPLY(13) MULTIPLY(14)
@@ -187,12 +203,13 @@ static void multiply(
       const group g = row_group(job, rows, MOST_ROWS, index);
       const int64_t place = result_place(job, begin + g.first, output);
       const float *residual = at->residual ? at->residual + place : 0;
+      const float *rectified = at->rectified ? at->rectified + place : 0;
       const float *values = packed + g.first * depth;
+      float *result = at->result + place;
       if (outputs - output >= PANEL * LANES) {
-        multiply_group(
-          g.count, PANEL, job, values, weights, ahead, lines, bias, residual, at->result + place);
+        multiply_group(g.count, PANEL, job, values, weights, ahead, lines, bias, residual, rectified, result);
       } else {
-        multiply_group(g.count, 1, job, values, weights, ahead, lines, bias, residual, at->result + place);
+        multiply_group(g.count, 1, job, values, weights, ahead, lines, bias, residual, rectified, result);
       }
       ahead += lines * depth;
     }
@@ -219,6 +236,12 @@ static void prepare(
     const float *from = weights + output * depth;
     float *target = prepared + output * depth;
     // 1×1 weights are packed at each step of training.
+    if (job->transposes) {
+      for (int64_t c = 0; c < channels; c++)
+        for (int64_t k = 0; k < width; k += LANES)
+          store(target + c * width + k, load(weights + c * job->outputs + output + k));
+      continue;
+    }
     if (taps == 1) {
       for (int64_t c = 0; c < channels; c += LANES)
         for (int64_t k = 0; k < width; k += LANES)

@@ -19,6 +19,8 @@ typedef struct {
   int32_t is_separable;
   /// Whether zeros are skipped where many of a block's values are.
   int32_t skips_zeros;
+  /// Whether weights lie as `[channels, outputs]`, as in the image gradient of a 1×1 convolution.
+  int32_t transposes;
   /// Bounds of the depthwise convolution's results, then of the whole's.
   float middle_low, middle_high, low, high;
 } strata_pointwise;
@@ -29,7 +31,7 @@ int64_t strata_pointwise_scratch_bytes(const strata_pointwise *job);
 /// Floats that packed weights take.
 int64_t strata_pointwise_prepared_count(const strata_pointwise *job);
 
-/// Packs weights `[outputs, channels]`, or `[outputs, channels, 3, 3]`.
+/// Packs weights `[outputs, channels]`, or `[outputs, channels, 3, 3]`, or transposed ones.
 void strata_pointwise_prepare(const strata_pointwise *job, const float *weights, float *prepared);
 
 /// Turns depthwise weights `[channels, 9]` into `[9, channels]`.
@@ -47,9 +49,10 @@ void strata_pointwise_gradient(
 /// `[outputs, channels]`.
 void strata_pointwise_order_gradient(const strata_pointwise *job, const float *squares, float *rows);
 
-/// What a run reads and writes; both biases and the residual may be null.
+/// What a run reads and writes; biases, residual and `rectified` may be null. Where `rectified`, which lies as the
+/// result does, is not above zero, the result is zero, as the gradient of a rectifier is; zeros are not skipped then.
 typedef struct {
-  const float *source, *depthwise_weights, *depthwise_bias, *weights, *bias, *residual;
+  const float *source, *depthwise_weights, *depthwise_bias, *weights, *bias, *residual, *rectified;
   float *result, *scratch;
 } strata_pointwise_buffers;
 
