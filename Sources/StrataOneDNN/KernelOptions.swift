@@ -28,6 +28,8 @@ public enum OwnKernel: String, Sendable, Hashable, CaseIterable {
   case linear
   /// Operations on single elements together, in one pass over memory.
   case elementwise
+  /// Batch norm in training and its gradient.
+  case norms
   /// Batch norm in training with the rectifier behind it.
   case rectifiedNorms
   /// Batch norm in training with the residual that is added to it and the rectifier behind the sum.

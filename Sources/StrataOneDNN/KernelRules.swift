@@ -172,7 +172,8 @@ struct KernelRules {
       result_height: Int32(result[2]), result_width: Int32(result[3]), kernel: Int32(weights[2]),
       stride_height: Int32(window.stride.height), stride_width: Int32(window.stride.width),
       pad_top: Int32(window.padding.height), pad_left: Int32(window.padding.width),
-      source: strata_image_layout(), result: strata_image_layout(), is_separable: 0, skips_zeros: 0, transposes: 0,
+      source: strata_image_layout(), result: strata_image_layout(),
+      is_separable: 0, skips_zeros: 0, transposes: 0,
       middle_low: -.infinity, middle_high: .infinity, low: -.infinity, high: .infinity)
   }
 
@@ -300,6 +301,23 @@ struct KernelRules {
   }
 
   // MARK: Norms
+
+  /// The job of the batch norm of images by their own moments, or of its gradient; nil where oneDNN does it, which also
+  /// cuts images into parts if there are too few blocks of channels for all threads.
+  func norm(_ images: Shape, epsilon: Double, rectifies: Bool) -> strata_norm? {
+    guard options.kernels.isSuperset(of: [.norms, .trainingLayouts]), trainsWithOwnKernels, images.rank == 4,
+      images[1] % 16 == 0, images[1] / 16 >= threads
+    else { return nil }
+    return residualNorm(images, epsilon: epsilon, rectifies: rectifies)
+  }
+
+  /// The same whoever else could do it, as with a residual.
+  func residualNorm(_ images: Shape, epsilon: Double, rectifies: Bool = true) -> strata_norm {
+    strata_norm(
+      isa: options.instructionSet.rawValue, threads: Int32(threads), batch: Int64(images[0]),
+      channels: Int64(images[1]), pixels: Int64(images[2] * images[3]), epsilon: Float(epsilon),
+      rectifies: rectifies ? 1 : 0)
+  }
 
   /// The batch norms that are lowered with a sum and a rectifier; `norms` are those behind their moments. Where
   /// images are trained in blocks of 16 channels they lie as the kernel reads them.

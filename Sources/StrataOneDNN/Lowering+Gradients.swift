@@ -194,8 +194,8 @@ extension Lowering {
 
   mutating func lowerActivationGradient(_ node: Node, _ activation: Activation) throws(StrataError) -> SlotID
   {
-    // Batch norm's own gradient looks at the bits that were kept.
-    if let norm = rectifiedNorms.gradients[NodeID(self.node)], rectifierWorkspaces[norm] != nil {
+    // Batch norm's own gradient knows what was kept.
+    if let norm = rectifiedNorms.gradients[NodeID(self.node)], rectifiers[norm] != nil {
       return slot(of: node.operands[1])
     }
     let function = activation == .relu6 ? Eltwise.strictClip(0, 6) : Eltwise(activation)
@@ -235,10 +235,11 @@ extension Lowering {
     guard case .batchNorm(let epsilon, let isAffine) = norm.op else { return nil }
     let affine = norm.operands.dropFirst(3)
     guard affine.allSatisfy({ slots[$0.index] != nil }) else { return nil }
+    let isRectified = rectifiedNorms.rectifiers[normID] != nil
+    if let moments = try lowerNorm(node, normID, isRectified: isRectified) { return moments }
     let source = slot(of: node.operands[0])
     let layout = try layout(of: source)
     var flags = isAffine ? dnnl_use_scale.rawValue | dnnl_use_shift.rawValue : 0
-    let isRectified = rectifiedNorms.rectifiers[normID] != nil
     if isRectified { flags |= dnnl_fuse_norm_relu.rawValue }
     let attributes = try Attributes()
     let primitive = try Primitive("batch norm of \(norm.type)") { description, engine in
@@ -263,7 +264,7 @@ extension Lowering {
       let bits = try primitive.layout(dnnl_query_workspace_md, dims: [])
       let slot = makeSlot(TensorType([bits.byteCount], .uint8), bits)
       arguments.append((argument: DNNL_ARG_WORKSPACE, slot: slot))
-      rectifierWorkspaces[normID] = slot
+      rectifiers[normID] = .bits(slot)
     }
     try append(primitive, arguments)
     normalised[normID] = result
@@ -276,13 +277,19 @@ extension Lowering {
     let key = GradientKey(kind: .batchNorm(epsilon: epsilon, isAffine: isAffine), operands: node.operands)
     let position = BatchNormPart.allCases.firstIndex(of: part) ?? 0
     if let known = gradientParts[key]?[position] { return known }
+    if let parts = try lowerNormGradient(node, epsilon: epsilon, isAffine: isAffine) {
+      gradientParts[key] = parts
+      share(parts)
+      return parts[position]
+    }
     let source = slot(of: node.operands[0])
     let layout = try layout(of: source)
     let shape = program.slots[source].type.shape
     let gradient = try reorder(slot(of: node.operands[1]), to: layout)
     // Scale and shift are asked for in any case: the sums are needed for the image too.
     var flags = isAffine ? dnnl_use_scale.rawValue | dnnl_use_shift.rawValue : 0
-    let bits = rectifiedNorms.gradients[node.operands[1]].flatMap { rectifierWorkspaces[$0] }
+    let rectifier = rectifiedNorms.gradients[node.operands[1]].flatMap { rectifiers[$0] }
+    let bits: SlotID? = if case .bits(let slot) = rectifier { slot } else { nil }
     if bits != nil { flags |= dnnl_fuse_norm_relu.rawValue }
     let attributes = try Attributes()
     let primitive = try Primitive("the gradient of batch norm of \(shape)") { description, engine in

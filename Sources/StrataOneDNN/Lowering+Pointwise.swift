@@ -78,28 +78,13 @@ extension Lowering {
     let other = try reorder(slot(of: tail.other), to: layout)
     let rectified = try reorder(slot(of: tail.rectified), to: layout)
     let scratch = makeSlot(TensorType([job.scratchByteCount], .uint8), nil)
-    let mayOverwrite = mayOverwrite(tail, other, reading: [upstream, rectified])
-    let result = mayOverwrite ? makeAlias(of: other, node.type, layout) : makeSlot(node.type, layout)
+    let overwrites = mayOverwrite(tail.other, other, reading: [upstream, rectified]) { $0 == tail.sum.index }
+    let result = overwrites ? makeAlias(of: other, node.type, layout) : makeSlot(node.type, layout)
     let kernel = PointwiseKernel(
       job: job, hasDepthwiseBias: false, hasBias: false, hasResidual: true, isRectified: true)
     append(.kernel(kernel, [upstream, weights, other, rectified, scratch, result]))
     for node in [tail.sum, tail.step] { slots[node.index] = result }
     return result
-  }
-
-  /// Whether a gradient that a sum reads last may be overwritten with what becomes of the sum, though the sum's place in
-  /// the order is still to come.
-  private func mayOverwrite(_ tail: GradientSums.Tail, _ other: SlotID, reading inputs: [SlotID]) -> Bool {
-    let moment = elementwise.moment(of: node)
-    guard let storage = storage(of: other), slots[tail.other.index] == other,
-      inputs.allSatisfy({ self.storage(of: $0) != storage }),
-      elementwise.lastReads[tail.other.index] == elementwise.moment(of: tail.sum.index),
-      !isReadLater(storage, than: node, besides: tail.other)
-    else { return false }
-    return plan.graph.nodes.indices.allSatisfy { index in
-      index == tail.sum.index || !plan.graph.nodes[index].operands.contains(tail.other)
-        || elementwise.moment(of: index) < moment
-    }
   }
 
   /// Lowers the gradient of weights that multiply a rectifier's results, half of which are zeros; nil where oneDNN has to.
@@ -192,7 +177,8 @@ private struct PointwiseKernel: Kernel {
   let isRectified: Bool
 
   var name: String {
-    job.transposes != 0 ? "pointwise:image" : job.is_separable != 0 ? "separable" : job.kernel == 1 ? "pointwise" : "sparse"
+    if job.transposes != 0 { return "pointwise:image" }
+    return job.is_separable != 0 ? "separable" : job.kernel == 1 ? "pointwise" : "sparse"
   }
 
   func run(_ slots: [UnsafeMutableRawPointer]) {

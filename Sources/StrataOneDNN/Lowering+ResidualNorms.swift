@@ -74,30 +74,11 @@ extension Lowering {
     let residual = try reorder(slot(of: tail.residual), to: layout)
     let moments = makeSlot(node.type, try Layout.plain(node.type.shape))
     let result = makeSlot(type, layout)
-    var memory = [source, residual, moments, result]
+    var memory = [source, moments, result]
     for operand in affine { memory.append(try plainSlot(of: operand)) }
-    let job = strata_norm(
-      isa: options.instructionSet.rawValue, threads: Int32(threads), batch: Int64(type.shape[0]),
-      channels: Int64(type.shape[1]), pixels: Int64(type.shape[2] * type.shape[3]), epsilon: Float(epsilon))
-    append(.kernel(ResidualNormKernel(job: job), memory))
+    let job = rules.residualNorm(type.shape, epsilon: epsilon)
+    append(.kernel(NormKernel(job: job, isAffine: !affine.isEmpty, hasResidual: true), memory + [residual]))
     for node in [tail.norm, tail.sum, tail.rectifier] { slots[node.index] = result }
     return moments
-  }
-}
-
-/// Normalises, adds and rectifies: images, residual, moments, result, then scale and shift where there are.
-private struct ResidualNormKernel: Kernel {
-  let job: strata_norm
-
-  var name: String { "norm:residual" }
-
-  func run(_ slots: [UnsafeMutableRawPointer]) {
-    let moments = slots.floats(2)
-    withUnsafePointer(to: job) { job in
-      strata_norm_run(
-        job, slots.floats(0), slots.floats(4, isThere: slots.count > 4),
-        slots.floats(5, isThere: slots.count > 5), slots.floats(1), moments,
-        moments + Int(job.pointee.channels), slots.floats(3))
-    }
   }
 }

@@ -3,8 +3,16 @@ import StrataCore
 import StrataGraph
 import StrataPasses
 
-/// Batch norms of a batch's own moments with the rectifier that follows: oneDNN does both in one pass, forward and
-/// backward, and keeps a bit for each element instead of what the norm gave.
+/// How the gradient of a norm tells what the rectifier behind the norm kept.
+enum NormRectifier {
+  /// By a bit for each element that oneDNN stored.
+  case bits(SlotID)
+  /// It computes the norm again.
+  case recomputed
+}
+
+/// Batch norms of a batch's own moments with the rectifier that follows: both are done in one pass, forward and
+/// backward, and what the norm gave is never stored.
 struct RectifiedNorms {
   /// The rectifier behind each norm.
   private(set) var rectifiers: [NodeID: NodeID] = [:]
@@ -56,7 +64,7 @@ extension Lowering {
   /// The norm that was lowered together with the rectifier that is being lowered.
   var rectifiedNorm: NodeID? {
     let norm = current.operands[0]
-    return rectifiedNorms.rectifiers[norm] == NodeID(node) && rectifierWorkspaces[norm] != nil ? norm : nil
+    return rectifiedNorms.rectifiers[norm] == NodeID(node) && rectifiers[norm] != nil ? norm : nil
   }
 
   /// Notes that nodes to come may ask for values again.

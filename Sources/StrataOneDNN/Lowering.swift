@@ -39,9 +39,9 @@ struct Lowering {
   /// The batch norm that uses a node's batch moments, and its value once both are computed.
   private(set) var normalisations: [NodeID: NodeID] = [:]
   var normalised: [NodeID: SlotID] = [:]
-  /// Batch norms that are lowered with their rectifier, and the bits that each keeps for the way back.
+  /// Batch norms that are lowered with their rectifier, and how the way back tells what that kept.
   private(set) var rectifiedNorms = RectifiedNorms()
-  var rectifierWorkspaces: [NodeID: SlotID] = [:]
+  var rectifiers: [NodeID: NormRectifier] = [:]
   /// Batch norms that are lowered with the sum and the rectifier behind them.
   private(set) var residualNorms = ResidualNorms()
   /// Image gradients that are lowered with the sum and the rectifier's gradient behind them.

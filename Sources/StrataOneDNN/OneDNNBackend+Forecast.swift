@@ -26,6 +26,10 @@ extension OneDNNBackend {
         forecast.scratchByteCounts[index] = job.scratchByteCount
       } else if let job = rules.winogradWeightGradient(index) {
         forecast.scratchByteCounts[index] = job.gradientScratchByteCount
+      } else if case .conv2dWeightGradient(let settings, let weights) = node.op,
+        let job = rules.sparseWeightGradient(index, settings, weights)
+      {
+        forecast.scratchByteCounts[index] = job.gradientScratchByteCount
       }
       guard case .conv2d = node.op else { continue }
       if let (depthwise, next) = rules.depthwise(index) {
@@ -44,7 +48,14 @@ extension OneDNNBackend {
     for (moments, tail) in norms.tails {
       for node in [tail.norm, tail.sum, tail.rectifier] { forecast.turns[node.index] = moments.index }
     }
-    foretellElementwise(plan, except: norms.taken, in: &forecast)
+    let sums = rules.gradientSums()
+    for (gradient, tail) in sums.tails {
+      for node in [tail.sum, tail.step] { forecast.turns[node.index] = gradient.index }
+      if let job = rules.pointwiseGradient(gradient.index) {
+        forecast.scratchByteCounts[gradient.index] = job.scratchByteCount
+      }
+    }
+    foretellElementwise(plan, except: norms.taken.union(sums.taken), in: &forecast)
     return forecast
   }
 

@@ -159,5 +159,69 @@ extension EngineSuite {
         #expect(difference(result, expected, relative: 1e-3, scale: .largestMagnitude) == nil)
       }
     }
+
+    /// What a norm is tried on.
+    struct NormCase: Sendable, CustomTestStringConvertible {
+      let images: Shape
+      var isAffine = true
+      var isRectified = true
+      var testDescription: String {
+        "\(images)\(isAffine ? "" : ", no scale")\(isRectified ? "" : ", no rectifier")"
+      }
+    }
+
+    @Test(
+      "take norms and their gradients, however large images are",
+      .enabled(if: KernelOptions.InstructionSet.best == .avx512),
+      arguments: [
+        NormCase(images: [2, 256, 5, 7]), NormCase(images: [3, 512, 1, 1], isRectified: false),
+        NormCase(images: [1, 272, 13, 13], isAffine: false),
+        NormCase(images: [4, 256, 9, 9], isAffine: false, isRectified: false),
+        NormCase(images: [2, 256, 48, 48]),
+      ])
+    func norms(layer: NormCase) throws {
+      let channels = layer.images[1]
+      let norm = BatchNorm2d(channels, affine: layer.isAffine)
+      let model = Sequential(Conv2d(16, channels, kernelSize: 1, bias: false), norm)
+      Formula.fill(model.train())
+      let x = Tensor(Formula.input([layer.images[0], 16, layer.images[2], layer.images[3]])) + 1
+      let normed = model(x)
+      let y = layer.isRectified ? normed.relu() : normed
+      let factors = Tensor(HostTensor((0..<y.shape.elementCount).map { Float($0 % 23) - 9 }, shape: y.shape))
+      let trace = Trace(
+        of: [y] + gradients(of: (y * factors).mean(), wrt: model.parameters.map(\.tensor)))
+      let steps = try EngineCase.optimised.run { try Engine.profile(trace) }
+      if Engine.threadCount <= 16 {
+        #expect(steps.count { $0.implementation == "norm" } == 1)
+        #expect(steps.count { $0.implementation == "norm:gradient" } == 1)
+      }
+      let expected = try EngineCase.referencePlain.results(of: trace)
+      for (result, expected) in zip(try EngineCase.optimised.results(of: trace), expected) {
+        #expect(difference(result, expected, relative: 1e-3, scale: .largestMagnitude) == nil)
+      }
+    }
+
+    @Test(
+      "add the other gradient and keep what a rectifier kept as image gradients of 1×1 convolutions are computed",
+      .enabled(if: KernelOptions.InstructionSet.best == .avx512), arguments: [(1, 3), (2, 9), (3, 14)])
+    func gradientSums(batch: Int, size: Int) throws {
+      let first = Conv2d(3, 48, kernelSize: 3, padding: 1)
+      let branches = (0..<2).map { _ in
+        Sequential(
+          Conv2d(48, 16, kernelSize: 1, bias: false), BatchNorm2d(16), ReLU(),
+          Conv2d(16, 48, kernelSize: 1, bias: false), BatchNorm2d(48))
+      }
+      for module in [first] + branches as [Module] { Formula.fill(module.train()) }
+      var y = first(Networks.images(batch, size: size)).relu()
+      for branch in branches { y = (branch(y) + y).relu() }
+      let parameters = ([first] + branches as [Module]).flatMap { $0.parameters.map(\.tensor) }
+      let trace = Trace(of: [y] + gradients(of: y.square().mean(), wrt: parameters))
+      let steps = try EngineCase.optimised.run { try Engine.profile(trace) }
+      #expect(steps.count { $0.implementation == "pointwise:image" } == 2)
+      let expected = try EngineCase.referencePlain.results(of: trace)
+      for (result, expected) in zip(try EngineCase.optimised.results(of: trace), expected) {
+        #expect(difference(result, expected, relative: 1e-3, scale: .largestMagnitude) == nil)
+      }
+    }
   }
 }

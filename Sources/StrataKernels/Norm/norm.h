@@ -9,12 +9,20 @@ typedef struct {
   float *mean, *variance, *result;
 } norm_run;
 
-/// Computes the blocks of 16 channels from `first` to `last`.
-typedef void norm_blocks(const norm_run *, int64_t first, int64_t last);
+typedef struct {
+  const strata_norm *job;
+  const strata_norm_gradient_buffers *at;
+} norm_gradient_run;
 
-extern norm_blocks strata_norm_base;
+/// The kernels of an instruction set; they compute the blocks of 16 channels from `first` to `last`.
+typedef struct {
+  void (*normalise)(const norm_run *, int64_t first, int64_t last);
+  void (*differentiate)(const norm_gradient_run *, int64_t first, int64_t last);
+} norm_kernels;
+
+extern const norm_kernels strata_norm_base;
 #if defined(__x86_64__)
-extern norm_blocks strata_norm_avx2, strata_norm_avx512;
+extern const norm_kernels strata_norm_avx2, strata_norm_avx512;
 #endif
 
 #endif
