@@ -223,5 +223,38 @@ extension EngineSuite {
         #expect(difference(result, expected, relative: 1e-3, scale: .largestMagnitude) == nil)
       }
     }
+
+    @Test("keep gradients to 1e-3 of their norm with heavy-tailed weights of a mean that is not zero")
+    func heavyTails() throws {
+      func block(_ channels: Int, _ width: Int) -> Sequential {
+        Sequential(
+          Conv2d(channels, width, kernelSize: 1, bias: false), BatchNorm2d(width), ReLU(),
+          Conv2d(width, width, kernelSize: 3, padding: 1, bias: false), BatchNorm2d(width), ReLU(),
+          Conv2d(width, channels, kernelSize: 1, bias: false), BatchNorm2d(channels))
+      }
+      let first = Sequential(
+        Conv2d(3, 128, kernelSize: 3, padding: 1, bias: false), BatchNorm2d(128), ReLU(),
+        Conv2d(128, 256, kernelSize: 3, stride: 2, padding: 1, bias: false), BatchNorm2d(256), ReLU())
+      let blocks = [block(256, 64), block(256, 64)]
+      let modules = [first] + blocks
+      for (index, parameter) in modules.flatMap(\.parameters).enumerated() where parameter.shape.rank == 4 {
+        let shape = parameter.shape
+        let deviation = Double(shape[1] * shape[2] * shape[3]).squareRoot()
+        parameter.variable.reset {
+          Formula.heavyTailed(
+            shape, stream: UInt64(index), scale: 0.4 / deviation, mean: 0.1 / deviation)
+        }
+      }
+      var y = first.train()(Tensor(Formula.heavyTailed([4, 3, 28, 28], stream: 99, scale: 1, mean: 0.5)))
+      for block in blocks { y = (block.train()(y) + y).relu() }
+      let parameters = modules.flatMap { $0.parameters.map(\.tensor) }
+      let trace = Trace(of: gradients(of: (y * y * y).mean(), wrt: parameters))
+      func norm(_ values: [Double]) -> Double { values.reduce(0) { $0 + $1 * $1 }.squareRoot() }
+      let expected = try EngineCase.referencePlain.results(of: trace)
+      for (result, expected) in zip(try EngineCase.optimised.results(of: trace), expected) {
+        let (found, wanted) = (result.scalars(as: Double.self), expected.scalars(as: Double.self))
+        #expect(norm(zip(found, wanted).map { $0 - $1 }) <= 1e-3 * norm(wanted), "\(expected.shape)")
+      }
+    }
   }
 }

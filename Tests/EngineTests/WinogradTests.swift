@@ -111,14 +111,10 @@ extension EngineSuite {
     @Test(
       "round no worse than 1e-5 of the largest result with heavy-tailed weights of a mean that is not zero")
     func heavyTails() throws {
-      func heavy(_ shape: Shape, _ stream: UInt64, scale: Double, mean: Double) -> HostTensor {
-        let normal = HostTensor.normal(shape: shape, key: RandomKey(seed: 11 + stream)).scalars(
-          as: Double.self)
-        return HostTensor(normal.map { Float(scale * $0 * $0 * $0 + mean) }, shape: shape)
-      }
-      var x = Tensor(heavy([1, 64, 20, 20], 0, scale: 1, mean: 0.5))
+      var x = Tensor(Formula.heavyTailed([1, 64, 20, 20], stream: 0, scale: 1, mean: 0.5))
       for layer in 0..<6 {
-        let weights = heavy([64, 64, 3, 3], UInt64(layer + 1), scale: 0.012, mean: 0.002)
+        let weights = Formula.heavyTailed(
+          [64, 64, 3, 3], stream: UInt64(layer + 1), scale: 0.012, mean: 0.002)
         x = x.conv2d(Variable(weights).tensor, padding: 1).relu()
       }
       let trace = Trace(of: [x])

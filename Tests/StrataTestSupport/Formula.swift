@@ -44,6 +44,14 @@ public enum Formula {
     }
   }
 
+  /// Numbers as trained weights have them: their mean is not zero, and few are much larger than most.
+  public static func heavyTailed(
+    _ shape: Shape, stream: UInt64, scale: Double, mean: Double
+  ) -> HostTensor {
+    let normal = HostTensor.normal(shape: shape, key: RandomKey(seed: 11 + stream)).scalars(as: Double.self)
+    return HostTensor(normal.map { Float(scale * $0 * $0 * $0 + mean) }, shape: shape)
+  }
+
   /// The 32-bit hash of a name.
   public static func fnv1a(_ text: String) -> UInt32 {
     text.utf8.reduce(2_166_136_261) { ($0 ^ UInt32($1)) &* 16_777_619 }
