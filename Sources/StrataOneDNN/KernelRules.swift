@@ -311,7 +311,7 @@ struct KernelRules {
     return residualNorm(images, epsilon: epsilon, rectifies: rectifies)
   }
 
-  /// The same whoever else could do it, as with a residual.
+  /// The same where there is a residual, which oneDNN does not add.
   func residualNorm(_ images: Shape, epsilon: Double, rectifies: Bool = true) -> strata_norm {
     strata_norm(
       isa: options.instructionSet.rawValue, threads: Int32(threads), batch: Int64(images[0]),

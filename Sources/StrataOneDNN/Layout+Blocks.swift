@@ -46,6 +46,12 @@ extension Layout {
     return strata_image_layout(image: strides[0], block: strides[1], row: strides[2], pixel: strides[3])
   }
 
+  /// The same of a layout that was made or chosen to have them.
+  func distances() throws(StrataError) -> strata_image_layout {
+    guard let channelBlocks else { throw StrataError(.engine, "oneDNN does not describe its layouts") }
+    return channelBlocks
+  }
+
   /// The same places for elements of another type; nil for layouts in blocks.
   func stored(as type: dnnl_data_type_t) throws(StrataError) -> Layout? {
     guard let strides, blocks?.isEmpty == true else { return nil }

@@ -66,17 +66,12 @@ extension Lowering {
       slots[tail.other.index] != nil
     else { return nil }
     let layout = try Layout.blocked(node.type.shape)
-    let upstreamLayout = try Layout.blocked(plan.graph[node.operands[0]].type.shape)
-    guard let from = upstreamLayout.channelBlocks, let to = layout.channelBlocks else {
-      throw StrataError(.engine, "oneDNN does not describe its layouts")
-    }
-    (job.source, job.result) = (from, to)
-    let upstream = try reorder(slot(of: node.operands[0]), to: upstreamLayout)
+    let upstream = try blocked(node.operands[0])
+    (job.source, job.result) = (try self.layout(of: upstream).distances(), try layout.distances())
     let weights = prepare(
       try plainSlot(of: node.operands[1]), floats: job.preparedCount,
       by: PointwisePreparation(job: job, isDepthwise: false))
-    let other = try reorder(slot(of: tail.other), to: layout)
-    let rectified = try reorder(slot(of: tail.rectified), to: layout)
+    let (other, rectified) = (try blocked(tail.other), try blocked(tail.rectified))
     let scratch = makeSlot(TensorType([job.scratchByteCount], .uint8), nil)
     let overwrites = mayOverwrite(tail.other, other, reading: [upstream, rectified]) { $0 == tail.sum.index }
     let result = overwrites ? makeAlias(of: other, node.type, layout) : makeSlot(node.type, layout)
@@ -92,19 +87,17 @@ extension Lowering {
     _ node: Node, _ settings: Convolution, _ weights: Shape
   ) throws(StrataError) -> SlotID? {
     guard var job = rules.sparseWeightGradient(self.node, settings, weights) else { return nil }
-    func blocked(_ id: NodeID) throws(StrataError) -> (slot: SlotID, distances: strata_image_layout) {
-      let layout = try Layout.blocked(plan.graph[id].type.shape)
-      guard let distances = layout.channelBlocks else {
-        throw StrataError(.engine, "oneDNN does not describe its layouts")
-      }
-      return (try reorder(slot(of: id), to: layout), distances)
-    }
     let (source, upstream) = (try blocked(node.operands[0]), try blocked(node.operands[1]))
-    (job.source, job.result) = (source.distances, upstream.distances)
+    (job.source, job.result) = (try layout(of: source).distances(), try layout(of: upstream).distances())
     let scratch = makeSlot(TensorType([job.gradientScratchByteCount], .uint8), nil)
     let result = makeSlot(TensorType(weights, .float32), try Layout.plain(weights))
-    append(.kernel(SparseWeightGradient(job: job), [source.slot, upstream.slot, scratch, result]))
+    append(.kernel(SparseWeightGradient(job: job), [source, upstream, scratch, result]))
     return result
+  }
+
+  /// An image in blocks of 16 channels.
+  private mutating func blocked(_ id: NodeID) throws(StrataError) -> SlotID {
+    try reorder(slot(of: id), to: Layout.blocked(plan.graph[id].type.shape))
   }
 
   /// The gradient of 1×1 weights in row-major order where it lies in squares, which oneDNN is slow to change; else as it

@@ -43,10 +43,7 @@ extension Lowering {
     let images = try together(slot(of: node.operands[0]), program.slots[gradient].type.shape)
     let isTogether = try layout(of: gradient).channelBlocks != nil
     let from = isTogether ? gradient : try reorder(gradient, to: images.layout)
-    guard let distances = try layout(of: from).channelBlocks else {
-      throw StrataError(.engine, "oneDNN does not describe its layouts")
-    }
-    (job.source, job.result) = (images.distances.source, distances)
+    (job.source, job.result) = (images.distances.source, try layout(of: from).distances())
     let result = makeSlot(TensorType(weights, .float32), try Layout.plain(weights))
     let row: Shape = [weights[0]]
     let bias = hasBias ? makeSlot(TensorType(row, .float32), try Layout.plain(row)) : nil
@@ -81,10 +78,8 @@ extension Lowering {
       source = try reorder(slot, to: layout)
     }
     let resultLayout = layout.isBlocked ? try Layout.blocked(result) : try Layout.channelsLast(result)
-    guard let from = layout.channelBlocks, let to = resultLayout.channelBlocks else {
-      throw StrataError(.engine, "oneDNN does not describe its layouts")
-    }
-    return TogetherImages(source: source, layout: resultLayout, distances: (from, to))
+    let distances = (try layout.distances(), try resultLayout.distances())
+    return TogetherImages(source: source, layout: resultLayout, distances: distances)
   }
 }
 

@@ -55,10 +55,7 @@ extension EngineSuite {
         }
       }
       #expect(rectifiers.count == 2 && steps.allSatisfy { step in !rectifiers.contains { $0 == step.node } })
-      let expected = try EngineCase.referencePlain.results(of: trace)
-      for (result, expected) in zip(try EngineCase.optimised.results(of: trace), expected) {
-        #expect(difference(result, expected, relative: 1e-4, scale: .largestMagnitude) == nil)
-      }
+      try expectAgreement(trace, relative: 1e-4)
     }
 
     @Test(
@@ -76,10 +73,7 @@ extension EngineSuite {
       let steps = try EngineCase.optimised.run { try Engine.profile(trace) }
       #expect(steps.count { $0.implementation == "pointwise" } == 2)
       #expect(steps.contains { $0.implementation == "pointwise:gradient" })
-      let expected = try EngineCase.referencePlain.results(of: trace)
-      for (result, expected) in zip(try EngineCase.optimised.results(of: trace), expected) {
-        #expect(difference(result, expected, relative: 1e-4, scale: .largestMagnitude) == nil)
-      }
+      try expectAgreement(trace, relative: 1e-4)
     }
 
     /// A convolution behind a rectifier, as its weight gradient sees it.
@@ -154,10 +148,7 @@ extension EngineSuite {
       let trace = Trace(of: [y] + gradients(of: y.square().mean(), wrt: parameters))
       let steps = try EngineCase.optimised.run { try Engine.profile(trace) }
       #expect(steps.count { $0.implementation == "norm:residual" } == 1)
-      let expected = try EngineCase.referencePlain.results(of: trace)
-      for (result, expected) in zip(try EngineCase.optimised.results(of: trace), expected) {
-        #expect(difference(result, expected, relative: 1e-3, scale: .largestMagnitude) == nil)
-      }
+      try expectAgreement(trace, relative: 1e-3)
     }
 
     /// What a norm is tried on.
@@ -195,10 +186,7 @@ extension EngineSuite {
         #expect(steps.count { $0.implementation == "norm" } == 1)
         #expect(steps.count { $0.implementation == "norm:gradient" } == 1)
       }
-      let expected = try EngineCase.referencePlain.results(of: trace)
-      for (result, expected) in zip(try EngineCase.optimised.results(of: trace), expected) {
-        #expect(difference(result, expected, relative: 1e-3, scale: .largestMagnitude) == nil)
-      }
+      try expectAgreement(trace, relative: 1e-3)
     }
 
     @Test(
@@ -218,10 +206,7 @@ extension EngineSuite {
       let trace = Trace(of: [y] + gradients(of: y.square().mean(), wrt: parameters))
       let steps = try EngineCase.optimised.run { try Engine.profile(trace) }
       #expect(steps.count { $0.implementation == "pointwise:image" } == 2)
-      let expected = try EngineCase.referencePlain.results(of: trace)
-      for (result, expected) in zip(try EngineCase.optimised.results(of: trace), expected) {
-        #expect(difference(result, expected, relative: 1e-3, scale: .largestMagnitude) == nil)
-      }
+      try expectAgreement(trace, relative: 1e-3)
     }
 
     @Test("keep gradients to 1e-3 of their norm with heavy-tailed weights of a mean that is not zero")
@@ -254,6 +239,18 @@ extension EngineSuite {
       for (result, expected) in zip(try EngineCase.optimised.results(of: trace), expected) {
         let (found, wanted) = (result.scalars(as: Double.self), expected.scalars(as: Double.self))
         #expect(norm(zip(found, wanted).map { $0 - $1 }) <= 1e-3 * norm(wanted), "\(expected.shape)")
+      }
+    }
+
+    /// Compares all results with those of plain loops.
+    private func expectAgreement(
+      _ trace: Trace, relative: Double, sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+      let expected = try EngineCase.referencePlain.results(of: trace)
+      for (result, expected) in zip(try EngineCase.optimised.results(of: trace), expected) {
+        #expect(
+          difference(result, expected, relative: relative, scale: .largestMagnitude) == nil,
+          sourceLocation: sourceLocation)
       }
     }
   }
